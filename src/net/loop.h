@@ -1,0 +1,50 @@
+/* One thread's event loop: a libevent base, a timing wheel, and an inbox through which other threads run
+ * functions here. Everything a thread owns hangs on its loop; nothing else is shared. */
+#pragma once
+
+#include "base/wheel.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct event_base;
+struct loop;
+
+enum { LOOP_POST_BYTES = 112 };
+
+/* name (borrowed for life) appears in logs; inbox_slots bounds posts that wait. NULL: no memory. */
+struct loop *loop_new(const char *name, size_t inbox_slots);
+void loop_free(struct loop *loop);
+
+/* Runs until loop_stop. 0 or -EIO. Call from the thread that will own the loop. */
+int loop_run(struct loop *loop);
+/* From any thread. */
+void loop_stop(struct loop *loop);
+
+struct event_base *loop_base(struct loop *loop);
+const char *loop_name(const struct loop *loop);
+/* Monotonic microseconds, read once per wake-up. */
+uint64_t loop_now_us(const struct loop *loop);
+/* Reads the clock afresh; for code that ran long. */
+uint64_t loop_refresh_now(struct loop *loop);
+/* When the loop last went round, monotonic microseconds; any thread may ask (watchdog). */
+uint64_t loop_last_turn_us(const struct loop *loop);
+
+/* A timer on the loop's wheel (65 ms ticks, never early). Embedded in its owner. */
+struct loop_timer {
+    struct wheel_timer timer;
+    void (*fired)(void *ctx);
+    void *ctx;
+};
+
+void loop_timer_init(struct loop_timer *t, void (*fired)(void *ctx), void *ctx);
+void loop_timer_set(struct loop *loop, struct loop_timer *t, uint64_t delay_us);
+void loop_timer_cancel(struct loop *loop, struct loop_timer *t);
+
+/* Runs fn(copy of data) on the loop's thread, soon and in order per sender. n <= LOOP_POST_BYTES; larger
+ * things go as pointers whose ownership moves. -ENOBUFS when the inbox is full: the caller keeps what it
+ * wanted to send. Any thread, wait-free. */
+int loop_post(struct loop *loop, void (*fn)(void *data), const void *data, size_t n);
+
+/* Called once after each batch of events, before the loop sleeps again: the place to flush what was queued. */
+void loop_set_after_batch(struct loop *loop, void (*fn)(void *ctx), void *ctx);

@@ -1,0 +1,19 @@
+#include "proto/demux/demux.h"
+
+/* First byte -> class (RFC 7983 section 7). 64..79 are TURN channels: channel numbers are 0x4000-0x4FFF. */
+enum demux_class demux_classify(const uint8_t *data, size_t len) {
+    if (len == 0) {
+        return DEMUX_DROP;
+    }
+    uint8_t first = data[0];
+    if (first <= 3) {
+        return DEMUX_STUN;
+    }
+    if (first >= 64 && first <= 79) {
+        return DEMUX_CHANNEL;
+    }
+    if (first >= 20 && first <= 63) {
+        return DEMUX_DTLS;
+    }
+    return first >= 128 && first <= 191 ? DEMUX_RTP : DEMUX_DROP;
+}
