@@ -176,9 +176,7 @@ bool addr_is_loopback(const struct addr *a) {
     return a->family == AF_INET ? a->ip[0] == 127 : a->family == AF_INET6 && memcmp(a->ip, one, 16) == 0;
 }
 
-bool five_tuple_equal(const struct five_tuple *a, const struct five_tuple *b) {
-    return memcmp(a, b, sizeof *a) == 0;
-}
+bool five_tuple_equal(const struct five_tuple *a, const struct five_tuple *b) { return memcmp(a, b, sizeof *a) == 0; }
 
 /* True when the bits of ip beyond len are all zero. */
 static bool host_bits_clear(const uint8_t *ip, size_t bytes, unsigned len) {

@@ -9,10 +9,10 @@
 #include <sys/socket.h>
 
 struct addr {
-    uint8_t ip[16];  /* network order; IPv4 uses the first four bytes */
-    uint32_t scope;  /* interface index of an IPv6 link-local address, else 0 */
-    uint16_t port;   /* host order */
-    uint8_t family;  /* AF_INET, AF_INET6 or AF_UNSPEC */
+    uint8_t ip[16]; /* network order; IPv4 uses the first four bytes */
+    uint32_t scope; /* interface index of an IPv6 link-local address, else 0 */
+    uint16_t port;  /* host order */
+    uint8_t family; /* AF_INET, AF_INET6 or AF_UNSPEC */
     uint8_t unused;
 };
 

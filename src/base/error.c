@@ -6,9 +6,12 @@ static const struct {
     int code;
     const char *text;
 } own_codes[] = {
-    {ERR_INTEGRITY, "integrity check failed"}, {ERR_EXPIRED, "expired"},
-    {ERR_UNKNOWN_KEY, "unknown user or key"},  {ERR_FORBIDDEN, "forbidden"},
-    {ERR_QUOTA, "quota reached"},              {ERR_CONFIG, "configuration error"},
+    {ERR_INTEGRITY, "integrity check failed"},
+    {ERR_EXPIRED, "expired"},
+    {ERR_UNKNOWN_KEY, "unknown user or key"},
+    {ERR_FORBIDDEN, "forbidden"},
+    {ERR_QUOTA, "quota reached"},
+    {ERR_CONFIG, "configuration error"},
     {ERR_DATABASE, "database error"},
 };
 

@@ -32,8 +32,8 @@ static void sip_round(uint64_t v[4]) {
 
 uint64_t hash_bytes(const struct hash_key *key, const void *data, size_t n) {
     const uint8_t *in = data;
-    uint64_t v[4] = {key->k0 ^ 0x736f6d6570736575ULL, key->k1 ^ 0x646f72616e646f6dULL,
-                     key->k0 ^ 0x6c7967656e657261ULL, key->k1 ^ 0x7465646279746573ULL};
+    uint64_t v[4] = {key->k0 ^ 0x736f6d6570736575ULL, key->k1 ^ 0x646f72616e646f6dULL, key->k0 ^ 0x6c7967656e657261ULL,
+                     key->k1 ^ 0x7465646279746573ULL};
     uint64_t last = (uint64_t)n << 56;
     uint64_t word;
     size_t left = n;

@@ -10,11 +10,10 @@ struct list {
 };
 
 #define LIST_ENTRY(node, type, member) ((type *)(void *)((char *)(node)-offsetof(type, member)))
-#define LIST_FOREACH(node, head) for (struct list *node = (head)->next; node != (head); node = node->next)
+#define LIST_FOREACH(node, head)       for (struct list *node = (head)->next; node != (head); node = node->next)
 /* The body may remove node. */
-#define LIST_FOREACH_SAFE(node, after, head)                                                                 \
-    for (struct list *node = (head)->next, *after = node->next; node != (head);                              \
-         node = after, after = node->next)
+#define LIST_FOREACH_SAFE(node, after, head) \
+    for (struct list *node = (head)->next, *after = node->next; node != (head); node = after, after = node->next)
 
 static inline void list_init(struct list *l) { l->next = l->prev = l; }
 static inline bool list_empty(const struct list *l) { return l->next == l; }

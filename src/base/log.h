@@ -11,7 +11,15 @@
 enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARNING, LOG_LEVEL_INFO, LOG_LEVEL_DEBUG, LOG_LEVEL_COUNT };
 enum log_format { LOG_FORMAT_TEXT, LOG_FORMAT_JSON };
 
-enum log_type { LOG_TYPE_END, LOG_TYPE_TEXT, LOG_TYPE_BYTES, LOG_TYPE_INT, LOG_TYPE_UINT, LOG_TYPE_ADDR, LOG_TYPE_ERROR };
+enum log_type {
+    LOG_TYPE_END,
+    LOG_TYPE_TEXT,
+    LOG_TYPE_BYTES,
+    LOG_TYPE_INT,
+    LOG_TYPE_UINT,
+    LOG_TYPE_ADDR,
+    LOG_TYPE_ERROR
+};
 
 struct log_field {
     const char *key;
@@ -64,19 +72,19 @@ void log_write(enum log_level level, const char *subsystem, const char *event, c
 /* True when this line may be written; counts it otherwise. */
 bool log_limit_pass(struct log_limit *limit);
 
-#define log_at(level, subsystem, event, ...)                                                                 \
-    do {                                                                                                     \
-        if (log_enabled(level)) {                                                                            \
-            log_write(level, subsystem, event, (const struct log_field[]){__VA_ARGS__ __VA_OPT__(, ){0}});   \
-        }                                                                                                    \
+#define log_at(level, subsystem, event, ...)                                                               \
+    do {                                                                                                   \
+        if (log_enabled(level)) {                                                                          \
+            log_write(level, subsystem, event, (const struct log_field[]){__VA_ARGS__ __VA_OPT__(, ){0}}); \
+        }                                                                                                  \
     } while (0)
 #define log_error(subsystem, event, ...)   log_at(LOG_LEVEL_ERROR, subsystem, event, __VA_ARGS__)
 #define log_warning(subsystem, event, ...) log_at(LOG_LEVEL_WARNING, subsystem, event, __VA_ARGS__)
 #define log_info(subsystem, event, ...)    log_at(LOG_LEVEL_INFO, subsystem, event, __VA_ARGS__)
 #define log_debug(subsystem, event, ...)   log_at(LOG_LEVEL_DEBUG, subsystem, event, __VA_ARGS__)
-#define log_limited(limit, level, subsystem, event, ...)                                                     \
-    do {                                                                                                     \
-        if (log_enabled(level) && log_limit_pass(limit)) {                                                   \
-            log_write(level, subsystem, event, (const struct log_field[]){__VA_ARGS__ __VA_OPT__(, ){0}});   \
-        }                                                                                                    \
+#define log_limited(limit, level, subsystem, event, ...)                                                   \
+    do {                                                                                                   \
+        if (log_enabled(level) && log_limit_pass(limit)) {                                                 \
+            log_write(level, subsystem, event, (const struct log_field[]){__VA_ARGS__ __VA_OPT__(, ){0}}); \
+        }                                                                                                  \
     } while (0)

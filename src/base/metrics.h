@@ -34,8 +34,7 @@ struct metric_block *metrics_register_thread(void);
 /* Adds to this thread's share of a counter or gauge (a gauge's shares may be negative; the sum counts). */
 static inline void metrics_add(enum metric_id id, int64_t n) {
     struct metric_block *block = metric_self ? metric_self : metrics_register_thread();
-    atomic_store_explicit(&block->values[id],
-                          atomic_load_explicit(&block->values[id], memory_order_relaxed) + n,
+    atomic_store_explicit(&block->values[id], atomic_load_explicit(&block->values[id], memory_order_relaxed) + n,
                           memory_order_relaxed);
 }
 

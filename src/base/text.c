@@ -28,9 +28,7 @@ static size_t encode(char *out, const uint8_t *in, size_t n, const char *alphabe
 
 size_t base64_encode(char *out, const void *data, size_t n) { return encode(out, data, n, std_alphabet, true); }
 
-size_t base64url_encode(char *out, const void *data, size_t n) {
-    return encode(out, data, n, url_alphabet, false);
-}
+size_t base64url_encode(char *out, const void *data, size_t n) { return encode(out, data, n, url_alphabet, false); }
 
 static int digit_value(char c, const char *alphabet) {
     const char *at = c ? strchr(alphabet, c) : NULL;

@@ -22,10 +22,10 @@ typedef void http_handler(void *ctx, struct http_request *req);
 
 struct http_route {
     const char *method; /* "GET"; "*" for any (the handler then looks) */
-    const char *path;   /* "/v1/rooms/{room}": each {name} matches one segment; a final "/{path*}" matches all the rest */
+    const char *path; /* "/v1/rooms/{room}": each {name} matches one segment; a final "/{path*}" matches all the rest */
     http_handler *handler;
     void *ctx;
-    size_t body_max;    /* bytes; 0: no body allowed (413) */
+    size_t body_max; /* bytes; 0: no body allowed (413) */
 };
 
 /* Adds routes; strings and ctx are borrowed for the server's life. First match wins. HEAD is answered from GET;
