@@ -23,11 +23,12 @@ void loop_stop(struct loop *loop);
 
 struct event_base *loop_base(struct loop *loop);
 const char *loop_name(const struct loop *loop);
-/* Monotonic microseconds, read once per wake-up. */
+/* Monotonic microseconds as of the last refresh: cheap, up to one sleep old. */
 uint64_t loop_now_us(const struct loop *loop);
-/* Reads the clock afresh; for code that ran long. */
+/* Reads the clock and keeps it for loop_now_us: what a handler does once per batch. */
 uint64_t loop_refresh_now(struct loop *loop);
-/* When the loop last went round, monotonic microseconds; any thread may ask (watchdog). */
+/* When the loop last went round, monotonic microseconds; any thread may ask. A sleeping loop does not go
+ * round: a watchdog posts something first. */
 uint64_t loop_last_turn_us(const struct loop *loop);
 
 /* A timer on the loop's wheel (65 ms ticks, never early). Embedded in its owner. */
@@ -46,5 +47,6 @@ void loop_timer_cancel(struct loop *loop, struct loop_timer *t);
  * wanted to send. Any thread, wait-free. */
 int loop_post(struct loop *loop, void (*fn)(void *data), const void *data, size_t n);
 
-/* Called once after each batch of events, before the loop sleeps again: the place to flush what was queued. */
+/* Called once after each batch of events, before the loop sleeps again: the place to flush what was queued.
+ */
 void loop_set_after_batch(struct loop *loop, void (*fn)(void *ctx), void *ctx);

@@ -1,0 +1,66 @@
+/* UDP in batches: recvmmsg in, grouped sendmmsg and GSO out. One udp_io per thread holds the buffers; the
+ * packet path allocates nothing and takes no lock. */
+#pragma once
+
+#include "base/addr.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum {
+    UDP_HEADROOM = 64,       /* writable bytes before each received datagram */
+    UDP_DATAGRAM_MAX = 4032, /* larger datagrams are dropped and counted, never truncated */
+    UDP_BATCH = 64,          /* datagrams per receive call, at most */
+};
+
+struct udp_socket {
+    struct addr local; /* as bound; the IP is "any" for a wildcard socket */
+    int fd;
+    bool wildcard;       /* carries the local address of each datagram both ways */
+    uint16_t queue_slot; /* udp_io's own: where this socket's datagrams wait */
+};
+
+struct udp_options {
+    bool reuse_port;    /* one socket per worker on the same address */
+    int receive_buffer; /* bytes; 0: system default */
+    int send_buffer;
+};
+
+/* One received datagram; data has UDP_HEADROOM writable bytes before it. Valid until udp_io_flush. */
+struct udp_packet {
+    uint8_t *data;
+    size_t len;
+    struct addr remote;
+    struct addr local; /* where it was sent to: never "any" */
+};
+
+struct udp_io;
+
+/* Binds a non-blocking socket; port 0 lets the kernel pick; s->local is filled in. -errno (-EADDRINUSE). */
+int udp_socket_open(struct udp_socket *s, const struct addr *bind_to, const struct udp_options *options);
+/* Takes over a descriptor that is already bound (socket activation, upgrade). */
+int udp_socket_adopt(struct udp_socket *s, int fd);
+void udp_socket_close(struct udp_socket *s);
+
+struct udp_io *udp_io_new(void);
+void udp_io_free(struct udp_io *io);
+
+/* Receives what is there, at most UDP_BATCH datagrams. *out is valid until the next call, the bytes until the
+ * next flush. Flushes first when the buffers are used up. Returns the count; 0 when nothing was there or on
+ * errors of earlier sends (ICMP), which are counted. */
+unsigned udp_io_receive(struct udp_io *io, struct udp_socket *s, struct udp_packet **out);
+
+/* Queues one datagram. data is borrowed until udp_io_flush: it lies in a received packet or in memory that
+ * lives as long. from (its IP and scope) picks the source address on a wildcard socket; NULL otherwise. */
+void udp_io_send(struct udp_io *io, struct udp_socket *s, const void *data, size_t len, const struct addr *to,
+                 const struct addr *from);
+/* The same with a copy. */
+void udp_io_send_copy(struct udp_io *io, struct udp_socket *s, const void *data, size_t len,
+                      const struct addr *to, const struct addr *from);
+/* Sends one datagram now with the DF bit set (RFC 8656 DONT-FRAGMENT). -EMSGSIZE when it is over the path
+ * MTU, or what the kernel says. A rare path: three system calls. */
+int udp_socket_send_df(struct udp_socket *s, const void *data, size_t len, const struct addr *to);
+/* Sends all that is queued, runs to one destination first with GSO. What the kernel does not take is
+ * dropped and counted: relays never wait. Must be called before a socket with queued datagrams is closed. */
+void udp_io_flush(struct udp_io *io);

@@ -1,0 +1,106 @@
+#include "net/udp.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/ip.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+static int set_int(int fd, int level, int name, int value) {
+    return setsockopt(fd, level, name, &value, sizeof value) < 0 ? -errno : 0;
+}
+
+/* A relay sets DF only when asked (RFC 8656 section 15): without path MTU discovery nobody can shrink our
+ * packets by forged ICMP either. */
+static int set_fragmentation(int fd, int family, bool dont_fragment) {
+    if (family == AF_INET6) {
+        return set_int(fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER,
+                       dont_fragment ? IPV6_PMTUDISC_DO : IPV6_PMTUDISC_DONT);
+    }
+    return set_int(fd, IPPROTO_IP, IP_MTU_DISCOVER, dont_fragment ? IP_PMTUDISC_DO : IP_PMTUDISC_DONT);
+}
+
+static int set_options(int fd, const struct addr *bind_to, const struct udp_options *options) {
+    int rc = 0;
+    if (bind_to->family == AF_INET6) {
+        rc = set_int(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1);
+    }
+    if (rc == 0 && options->reuse_port) {
+        rc = set_int(fd, SOL_SOCKET, SO_REUSEPORT, 1);
+    }
+    if (rc == 0 && addr_is_any(bind_to)) {
+        rc = bind_to->family == AF_INET6 ? set_int(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1)
+                                         : set_int(fd, IPPROTO_IP, IP_PKTINFO, 1);
+    }
+    if (rc == 0 && options->receive_buffer > 0) {
+        rc = set_int(fd, SOL_SOCKET, SO_RCVBUF, options->receive_buffer);
+    }
+    if (rc == 0 && options->send_buffer > 0) {
+        rc = set_int(fd, SOL_SOCKET, SO_SNDBUF, options->send_buffer);
+    }
+    return rc == 0 ? set_fragmentation(fd, bind_to->family, false) : rc;
+}
+
+static int read_local(struct udp_socket *s) {
+    struct sockaddr_storage sa;
+    socklen_t len = sizeof sa;
+    if (getsockname(s->fd, (struct sockaddr *)&sa, &len) < 0) {
+        return -errno;
+    }
+    int rc = addr_from_sockaddr(&s->local, (struct sockaddr *)&sa, len);
+    s->wildcard = rc == 0 && addr_is_any(&s->local);
+    return rc;
+}
+
+int udp_socket_open(struct udp_socket *s, const struct addr *bind_to, const struct udp_options *options) {
+    struct sockaddr_storage sa;
+    memset(s, 0, sizeof *s);
+    s->fd = socket(bind_to->family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (s->fd < 0) {
+        return -errno;
+    }
+    socklen_t len = addr_to_sockaddr(bind_to, &sa);
+    int rc = set_options(s->fd, bind_to, options);
+    if (rc == 0 && bind(s->fd, (struct sockaddr *)&sa, len) < 0) {
+        rc = -errno;
+    }
+    if (rc == 0) {
+        rc = read_local(s);
+    }
+    if (rc < 0) {
+        udp_socket_close(s);
+    }
+    return rc;
+}
+
+int udp_socket_adopt(struct udp_socket *s, int fd) {
+    memset(s, 0, sizeof *s);
+    s->fd = fd;
+    int rc = read_local(s);
+    if (rc == 0) {
+        rc = set_options(fd, &s->local, &(struct udp_options){0});
+    }
+    return rc;
+}
+
+void udp_socket_close(struct udp_socket *s) {
+    if (s->fd >= 0) {
+        close(s->fd);
+    }
+    s->fd = -1;
+}
+
+int udp_socket_send_df(struct udp_socket *s, const void *data, size_t len, const struct addr *to) {
+    struct sockaddr_storage sa;
+    socklen_t sa_len = addr_to_sockaddr(to, &sa);
+    int rc = set_fragmentation(s->fd, to->family, true);
+    if (rc < 0) {
+        return rc;
+    }
+    if (sendto(s->fd, data, len, MSG_DONTWAIT, (struct sockaddr *)&sa, sa_len) < 0) {
+        rc = -errno;
+    }
+    set_fragmentation(s->fd, to->family, false);
+    return rc;
+}

@@ -1,0 +1,185 @@
+#include "net/udp.h"
+
+#include "base/metrics.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+struct pair {
+    struct udp_io *io;
+    struct udp_socket a, b;
+};
+
+static struct addr parse(const char *text) {
+    struct addr a;
+    assert_int_equal(addr_parse(&a, text), 0);
+    return a;
+}
+
+static void open_pair(struct pair *p, const char *bind_a, const char *bind_b) {
+    struct addr a = parse(bind_a);
+    struct addr b = parse(bind_b);
+    p->io = udp_io_new();
+    assert_non_null(p->io);
+    assert_int_equal(udp_socket_open(&p->a, &a, &(struct udp_options){0}), 0);
+    assert_int_equal(udp_socket_open(&p->b, &b, &(struct udp_options){.receive_buffer = 1 << 20}), 0);
+}
+
+static void close_pair(struct pair *p) {
+    udp_socket_close(&p->a);
+    udp_socket_close(&p->b);
+    udp_io_free(p->io);
+}
+
+/* Receives until `want` datagrams came; checks that each holds its number and its length. */
+static void expect_numbered(struct pair *p, unsigned want, const size_t *lens) {
+    unsigned seen = 0;
+    for (int tries = 0; seen < want && tries < 200; tries++) {
+        struct udp_packet *packets;
+        unsigned n = udp_io_receive(p->io, &p->b, &packets);
+        for (unsigned i = 0; i < n; i++, seen++) {
+            assert_int_equal(packets[i].len, lens[seen]);
+            assert_int_equal(packets[i].data[0], (uint8_t)seen);
+            assert_true(addr_equal(&packets[i].remote, &p->a.local));
+        }
+        udp_io_flush(p->io);
+        if (n == 0) {
+            usleep(1000);
+        }
+    }
+    assert_int_equal(seen, want);
+}
+
+static void send_numbered(struct pair *p, unsigned count, const size_t *lens) {
+    uint8_t data[4096];
+    for (unsigned i = 0; i < count; i++) {
+        memset(data, (int)i, sizeof data);
+        udp_io_send_copy(p->io, &p->a, data, lens[i], &p->b.local, NULL);
+    }
+    udp_io_flush(p->io);
+}
+
+static void a_run_of_equal_sizes_goes_out_as_one_gso_send(void **state) {
+    (void)state;
+    struct pair p;
+    size_t lens[24];
+    for (int i = 0; i < 24; i++) {
+        lens[i] = i == 23 ? 100 : 1000;
+    }
+    open_pair(&p, "127.0.0.1:0", "127.0.0.1:0");
+    int64_t calls = metrics_read(METRIC_UDP_SEND_CALLS);
+    int64_t gso = metrics_read(METRIC_UDP_GSO_SENDS);
+    send_numbered(&p, 24, lens);
+    assert_int_equal(metrics_read(METRIC_UDP_SEND_CALLS) - calls, 1);
+    assert_int_equal(metrics_read(METRIC_UDP_GSO_SENDS) - gso, 1);
+    expect_numbered(&p, 24, lens);
+    close_pair(&p);
+}
+
+static void mixed_sizes_arrive_whole_and_in_order(void **state) {
+    (void)state;
+    struct pair p;
+    size_t lens[] = {10, 10, 500, 499, 500, 0 + 1, 1, 1, 1200, 1200, 7, 8, 9, 2000, 4000, 4032};
+    open_pair(&p, "127.0.0.1:0", "127.0.0.1:0");
+    send_numbered(&p, sizeof lens / sizeof *lens, lens);
+    expect_numbered(&p, sizeof lens / sizeof *lens, lens);
+    close_pair(&p);
+}
+
+static void segments_over_the_mtu_are_sent_singly(void **state) {
+    (void)state;
+    struct pair p;
+    size_t lens[] = {4000, 4000, 4000};
+    open_pair(&p, "[::1]:0", "[::1]:0");
+    send_numbered(&p, 3, lens);
+    expect_numbered(&p, 3, lens);
+    close_pair(&p);
+}
+
+static void an_oversize_datagram_is_dropped_not_truncated(void **state) {
+    (void)state;
+    struct pair p;
+    size_t after[] = {5};
+    static uint8_t big[UDP_DATAGRAM_MAX + 1];
+    open_pair(&p, "127.0.0.1:0", "127.0.0.1:0");
+    int64_t before = metrics_read(METRIC_UDP_DROPPED_OVERSIZE);
+    udp_io_send(p.io, &p.a, big, sizeof big, &p.b.local, NULL);
+    udp_io_flush(p.io);
+    send_numbered(&p, 1, after);
+    expect_numbered(&p, 1, after);
+    assert_int_equal(metrics_read(METRIC_UDP_DROPPED_OVERSIZE) - before, 1);
+    close_pair(&p);
+}
+
+static void a_wildcard_socket_knows_and_keeps_the_local_address(void **state) {
+    (void)state;
+    struct pair p;
+    struct udp_packet *packets;
+    open_pair(&p, "127.0.0.1:0", "0.0.0.0:0");
+    struct addr to = parse("127.0.0.5:0");
+    to.port = p.b.local.port;
+    udp_io_send(p.io, &p.a, "ping", 4, &to, NULL);
+    udp_io_flush(p.io);
+    assert_int_equal(udp_io_receive(p.io, &p.b, &packets), 1);
+    assert_true(addr_equal(&packets[0].local, &to));
+    udp_io_send(p.io, &p.b, "pong", 4, &packets[0].remote, &packets[0].local);
+    udp_io_flush(p.io);
+    assert_int_equal(udp_io_receive(p.io, &p.a, &packets), 1);
+    assert_true(addr_equal(&packets[0].remote, &to));
+    close_pair(&p);
+}
+
+static void many_destinations_from_one_socket_all_get_theirs(void **state) {
+    (void)state;
+    enum { COUNT = 40 };
+    struct udp_socket sinks[COUNT];
+    struct pair p;
+    struct udp_packet *packets;
+    open_pair(&p, "127.0.0.1:0", "127.0.0.1:0");
+    struct addr any = parse("127.0.0.1:0");
+    for (int i = 0; i < COUNT; i++) {
+        assert_int_equal(udp_socket_open(&sinks[i], &any, &(struct udp_options){0}), 0);
+    }
+    for (int round = 0; round < 12; round++) {
+        for (int i = 0; i < COUNT; i++) {
+            udp_io_send_copy(p.io, &p.a, &i, sizeof i, &sinks[i].local, NULL);
+        }
+    }
+    udp_io_flush(p.io);
+    for (int i = 0; i < COUNT; i++) {
+        assert_int_equal(udp_io_receive(p.io, &sinks[i], &packets), 12);
+        for (int k = 0; k < 12; k++) {
+            assert_memory_equal(packets[k].data, &i, sizeof i);
+        }
+        udp_socket_close(&sinks[i]);
+    }
+    close_pair(&p);
+}
+
+static void a_taken_port_is_an_error(void **state) {
+    (void)state;
+    struct pair p;
+    struct udp_socket again;
+    open_pair(&p, "127.0.0.1:0", "127.0.0.1:0");
+    assert_int_equal(udp_socket_open(&again, &p.a.local, &(struct udp_options){0}), -EADDRINUSE);
+    close_pair(&p);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_run_of_equal_sizes_goes_out_as_one_gso_send),
+        cmocka_unit_test(mixed_sizes_arrive_whole_and_in_order),
+        cmocka_unit_test(segments_over_the_mtu_are_sent_singly),
+        cmocka_unit_test(an_oversize_datagram_is_dropped_not_truncated),
+        cmocka_unit_test(a_wildcard_socket_knows_and_keeps_the_local_address),
+        cmocka_unit_test(many_destinations_from_one_socket_all_get_theirs),
+        cmocka_unit_test(a_taken_port_is_an_error),
+    };
+    return cmocka_run_group_tests_name("net/udp", tests, NULL, NULL);
+}
