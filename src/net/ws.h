@@ -8,12 +8,12 @@
 struct ws;
 
 struct ws_handlers {
-    /* The WebSocket is open; keep ws until closed(). */
+    /* The WebSocket is open; keep ws until closed(). Called exactly once, before anything else. */
     void (*opened)(void *ctx, struct ws *ws);
     /* A whole text message, valid UTF-8, within the message bound. Borrowed until return. */
     void (*text)(void *ctx, struct ws *ws, const char *data, size_t len);
     /* Gone, with the peer's close code (1006 when it vanished, 1001/4xxx when we closed). Called exactly
-     * once. */
+     * once; ws must not be used after it. */
     void (*closed)(void *ctx, struct ws *ws, unsigned code);
 };
 
