@@ -38,9 +38,7 @@ static inline void metrics_add(enum metric_id id, int64_t n) {
                           memory_order_relaxed);
 }
 
-static inline void metrics_inc(enum metric_id id) {
-    metrics_add(id, 1);
-}
+static inline void metrics_inc(enum metric_id id) { metrics_add(id, 1); }
 
 /* The sum over all threads. */
 int64_t metrics_read(enum metric_id id);

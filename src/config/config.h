@@ -145,8 +145,8 @@ struct config {
 /* --- reading ------------------------------------------------------------------------------------- */
 
 struct config_source {
-    const char *file; /* NULL: TURNOUT_CONFDIR/turnout.conf */
-    const char *dir;  /* its *.conf are read after file, sorted by name; NULL: conf.d beside file */
+    const char *file;             /* NULL: TURNOUT_CONFDIR/turnout.conf */
+    const char *dir;              /* its *.conf are read after file, sorted by name; NULL: conf.d beside file */
     const char *const *overrides; /* "section.key=value": replace what the files say; repeated ones add up */
     size_t override_count;
     const char *text; /* instead of file and dir, when not NULL: text_len bytes */

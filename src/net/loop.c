@@ -165,9 +165,7 @@ int loop_run(struct loop *loop) {
     return 0;
 }
 
-static void noop(void *data) {
-    (void)data;
-}
+static void noop(void *data) { (void)data; }
 
 void loop_stop(struct loop *loop) {
     atomic_store(&loop->stopping, 1);
@@ -179,13 +177,9 @@ struct event_base *loop_base(struct loop *loop) {
     return loop->base;
 }
 
-const char *loop_name(const struct loop *loop) {
-    return loop->name;
-}
+const char *loop_name(const struct loop *loop) { return loop->name; }
 
-uint64_t loop_now_us(const struct loop *loop) {
-    return loop->now_us;
-}
+uint64_t loop_now_us(const struct loop *loop) { return loop->now_us; }
 
 uint64_t loop_refresh_now(struct loop *loop) {
     loop->now_us = clock_now_us();
@@ -211,9 +205,7 @@ void loop_timer_set(struct loop *loop, struct loop_timer *t, uint64_t delay_us) 
     }
 }
 
-void loop_timer_cancel(struct loop *loop, struct loop_timer *t) {
-    wheel_cancel(&loop->wheel, &t->timer);
-}
+void loop_timer_cancel(struct loop *loop, struct loop_timer *t) { wheel_cancel(&loop->wheel, &t->timer); }
 
 int loop_post(struct loop *loop, void (*fn)(void *data), const void *data, size_t n) {
     if (n > LOOP_POST_BYTES) {

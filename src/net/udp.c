@@ -177,8 +177,7 @@ static bool group_matches(const struct group *g, const struct addr *to, const st
     return addr_equal(&g->to, to) && addr_equal_ip(&g->from, from);
 }
 
-static struct group *group_of(struct udp_io *io, struct queue *q, const struct addr *to,
-                              const struct addr *from) {
+static struct group *group_of(struct udp_io *io, struct queue *q, const struct addr *to, const struct addr *from) {
     if (q->last != NONE && group_matches(&io->groups[q->last], to, from)) {
         return &io->groups[q->last];
     }
@@ -206,8 +205,7 @@ void udp_io_send(struct udp_io *io, struct udp_socket *s, const void *data, size
     }
     struct group *g = group_of(io, queue_of(io, s), to, from && s->wildcard ? from : &anywhere);
     uint16_t index = (uint16_t)io->sends_used++;
-    io->sends[index] =
-        (struct send){.iov = {.iov_base = (void *)(uintptr_t)data, .iov_len = len}, .next = NONE};
+    io->sends[index] = (struct send){.iov = {.iov_base = (void *)(uintptr_t)data, .iov_len = len}, .next = NONE};
     if (g->first == NONE) {
         g->first = index;
     } else {
@@ -216,8 +214,8 @@ void udp_io_send(struct udp_io *io, struct udp_socket *s, const void *data, size
     g->last = index;
 }
 
-void udp_io_send_copy(struct udp_io *io, struct udp_socket *s, const void *data, size_t len,
-                      const struct addr *to, const struct addr *from) {
+void udp_io_send_copy(struct udp_io *io, struct udp_socket *s, const void *data, size_t len, const struct addr *to,
+                      const struct addr *from) {
     if (len > COPY_BYTES - io->copy_used) {
         udp_io_flush(io);
     }
@@ -315,8 +313,7 @@ static void send_messages(struct udp_io *io, int fd, unsigned count) {
             continue;
         }
         struct msghdr *failed = &io->out[sent++].msg_hdr;
-        if (failed->msg_iovlen > 1 &&
-            (errno == EINVAL || errno == EIO || errno == EMSGSIZE || errno == EOPNOTSUPP)) {
+        if (failed->msg_iovlen > 1 && (errno == EINVAL || errno == EIO || errno == EMSGSIZE || errno == EOPNOTSUPP)) {
             send_singly(fd, failed);
         } else {
             count_send_error(errno);

@@ -56,8 +56,8 @@ unsigned udp_io_receive(struct udp_io *io, struct udp_socket *s, struct udp_pack
 void udp_io_send(struct udp_io *io, struct udp_socket *s, const void *data, size_t len, const struct addr *to,
                  const struct addr *from);
 /* The same with a copy. */
-void udp_io_send_copy(struct udp_io *io, struct udp_socket *s, const void *data, size_t len,
-                      const struct addr *to, const struct addr *from);
+void udp_io_send_copy(struct udp_io *io, struct udp_socket *s, const void *data, size_t len, const struct addr *to,
+                      const struct addr *from);
 /* Sends one datagram now with the DF bit set (RFC 8656 DONT-FRAGMENT). -EMSGSIZE when it is over the path
  * MTU, or what the kernel says. A rare path: three system calls. */
 int udp_socket_send_df(struct udp_socket *s, const void *data, size_t len, const struct addr *to);

@@ -15,8 +15,7 @@ static int set_int(int fd, int level, int name, int value) {
  * packets by forged ICMP either. */
 static int set_fragmentation(int fd, int family, bool dont_fragment) {
     if (family == AF_INET6) {
-        return set_int(fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER,
-                       dont_fragment ? IPV6_PMTUDISC_DO : IPV6_PMTUDISC_DONT);
+        return set_int(fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER, dont_fragment ? IPV6_PMTUDISC_DO : IPV6_PMTUDISC_DONT);
     }
     return set_int(fd, IPPROTO_IP, IP_MTU_DISCOVER, dont_fragment ? IP_PMTUDISC_DO : IP_PMTUDISC_DONT);
 }

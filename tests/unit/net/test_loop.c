@@ -120,9 +120,7 @@ static void timers_fire_in_order_and_never_early(void **state) {
     loop_free(loop);
 }
 
-static void count_batch(void *ctx) {
-    ++*(int *)ctx;
-}
+static void count_batch(void *ctx) { ++*(int *)ctx; }
 
 static void after_batch_runs_before_sleeping(void **state) {
     (void)state;
