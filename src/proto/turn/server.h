@@ -1,0 +1,203 @@
+/* A STUN and TURN server without I/O (RFC 8489, RFC 8656), one per worker thread.
+ *
+ * Whoever runs it passes in messages, answers and the time, and after every call of a function marked (poll)
+ * drains turn_server_poll until it returns false. Channel data and Send indications do not pass through
+ * here but through the functions of allocation.h.
+ *
+ * now_us is monotonic (base/clock.h), wall_s seconds since 1970. Nothing here blocks. */
+#pragma once
+
+#include "base/addr.h"
+#include "proto/turn/allocation.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct peer_rules;
+struct turn_server;
+
+enum {
+    TURN_SECRETS_MAX = 8,
+    TURN_PENDING_MAX = 1024,         /* requests that wait for a key or a relay port */
+    TURN_PENDING_MESSAGE_MAX = 1500, /* bytes of such a request; a longer one gets 400 */
+    TURN_RESERVATIONS_MAX = 256,     /* reserved ports that wait for their token: 30 s each */
+    TURN_MESSAGE_BYTES_MAX = 1280,   /* a reply */
+    TURN_REALM_MAX = 127,
+    TURN_SOFTWARE_MAX = 127,
+    TURN_USER_TEXT_MAX = 128, /* of a user name in an event; a longer one is cut there */
+};
+
+/* The two clocks, read once by the caller. */
+struct turn_time {
+    uint64_t now_us;
+    uint64_t wall_s;
+};
+
+/* Per-user and total quotas are counted by the caller, who knows all workers. */
+struct turn_quota {
+    /* Takes one allocation for a user (the part after ':' of an ephemeral name). 0; -ERR_QUOTA: the user's
+     * quota is used up (486); -ENOSPC: the server's is (508). */
+    int (*take)(void *ctx, const char *user);
+    void (*give)(void *ctx, const char *user);
+    void *ctx;
+};
+
+/* Everything is copied but `peers`, which must live until the next configure has returned (or free). */
+struct turn_settings {
+    const char *realm;          /* 1..TURN_REALM_MAX bytes */
+    const char *software;       /* NULL: replies carry no SOFTWARE */
+    const char *const *secrets; /* shared secrets; all verify */
+    size_t secret_count;
+    bool has_users;              /* names that are not "<expiry>:<user>" are looked up (TURN_OUTPUT_LOOKUP_KEY) */
+    bool strict_expiry;          /* an ephemeral credential is checked at every request, not only at Allocate */
+    bool dont_fragment;          /* DONT-FRAGMENT is supported; otherwise it gets 420 */
+    bool relay_ipv4, relay_ipv6; /* families that have a relay address; others get 440 */
+    bool sha256;                 /* offer PASSWORD-ALGORITHMS (RFC 8489 section 9.2.4) */
+    uint8_t worker;              /* this server's number, carried by its reservation tokens */
+    uint8_t worker_count;
+    uint32_t nonce_lifetime_s; /* 0: 3600 */
+    uint32_t max_lifetime_s;   /* 0: 3600; never below 600 */
+    uint32_t
+        challenge_rate; /* 401 and 438 replies per second to one UDP source (IPv6: /64), beyond: silence; 0: no cap */
+    uint8_t nonce_key[32]; /* the same in all workers and over reloads; from base/rng.h */
+    const struct peer_rules *peers;
+    struct turn_quota quota; /* take may be NULL: no quota */
+};
+
+/* NULL: no memory, or settings that turn_server_configure would refuse. */
+struct turn_server *turn_server_new(const struct turn_settings *settings, uint64_t now_us);
+/* Frees all allocations without a word: relay handles are the caller's to close before (turn_server_next). */
+void turn_server_free(struct turn_server *s);
+/* Swaps the settings; permissions that the new peer rules deny end at once. -EINVAL (realm, secrets or
+ * software too long, no peers), -ENOMEM: the old settings stay. */
+int turn_server_configure(struct turn_server *s, const struct turn_settings *settings);
+
+/* ---- input */
+
+/* A STUN message from a client: the whole datagram or frame. (poll) 0; -EBADMSG: not a well-formed message; -EPROTO: a
+ * message that a server does not answer; -ENOBUFS: dropped, a bound was reached. */
+int turn_server_input(struct turn_server *s, const struct five_tuple *client, const uint8_t *data, size_t len,
+                      const struct turn_time *now);
+/* The client's TCP, TLS or DTLS connection is gone: its allocation and requests end. (poll) */
+void turn_server_client_gone(struct turn_server *s, const struct five_tuple *client);
+
+/* Answers TURN_OUTPUT_LOOKUP_KEY. key: 16 bytes of MD5(user:realm:password), or NULL when there is no such user. (poll)
+ * -ENOENT: the request waits no longer. */
+int turn_server_key(struct turn_server *s, uint64_t request, const uint8_t *key, size_t key_len,
+                    const struct turn_time *now);
+
+struct turn_opened {
+    struct turn_relay relay;
+    struct turn_relay reserved; /* the next port, when reserve_pair was asked; handle NULL otherwise */
+};
+/* Answers TURN_OUTPUT_OPEN_RELAY. (poll) -ENOENT: the request waits no longer; the caller keeps the handles. */
+int turn_server_relay_opened(struct turn_server *s, uint64_t request, const struct turn_opened *opened,
+                             const struct turn_time *now);
+/* No port could be opened: 508 goes to the client. (poll) -ENOENT. */
+int turn_server_relay_failed(struct turn_server *s, uint64_t request, const struct turn_time *now);
+
+/* ---- time */
+
+/* When to call turn_server_timeout; UINT64_MAX: never. */
+uint64_t turn_server_deadline(const struct turn_server *s);
+void turn_server_timeout(struct turn_server *s, uint64_t now_us); /* (poll) */
+
+/* ---- output */
+
+enum turn_output_type {
+    TURN_OUTPUT_REPLY,       /* send bytes to client */
+    TURN_OUTPUT_OPEN_RELAY,  /* open a relay port, answer with turn_server_relay_opened or _failed */
+    TURN_OUTPUT_CLOSE_RELAY, /* close this handle */
+    TURN_OUTPUT_LOOKUP_KEY,  /* look up a user's key, answer with turn_server_key */
+    TURN_OUTPUT_FORWARD,     /* the message just put in belongs to another worker: pass it there */
+    TURN_OUTPUT_EVENT,       /* for log line and metric */
+};
+
+enum turn_event {
+    TURN_EVENT_CREATED, /* relay handles are set; link them to the allocation now */
+    TURN_EVENT_REFRESHED,
+    TURN_EVENT_DELETED, /* the last chance to read the allocation's counters */
+    TURN_EVENT_PERMISSION,
+    TURN_EVENT_CHANNEL,
+    TURN_EVENT_DENIED, /* a request got an error */
+};
+
+/* Why a request was denied or an allocation ended. */
+enum turn_reason {
+    TURN_REASON_NONE,
+    TURN_REASON_CHALLENGE,      /* 401 to a request without credentials: the normal first step */
+    TURN_REASON_UNKNOWN_USER,   /* 401 */
+    TURN_REASON_BAD_INTEGRITY,  /* 401 */
+    TURN_REASON_STALE_NONCE,    /* 438 */
+    TURN_REASON_EXPIRED,        /* 401: an ephemeral credential past its time; or an allocation's end */
+    TURN_REASON_QUOTA,          /* 486, or 508 for the total quota */
+    TURN_REASON_FORBIDDEN_PEER, /* 403 */
+    TURN_REASON_MALFORMED,      /* 400 */
+    TURN_REASON_UNSUPPORTED,    /* 420, 440, 442, 443 */
+    TURN_REASON_MISMATCH,       /* 437 */
+    TURN_REASON_WRONG_USER,     /* 441 */
+    TURN_REASON_CAPACITY,       /* 508: no port, or a table is full */
+    TURN_REASON_INTERNAL,       /* 500: no memory */
+    TURN_REASON_CLIENT,         /* deleted by a Refresh with lifetime 0 */
+    TURN_REASON_DISCONNECTED,   /* deleted because the connection went */
+    TURN_REASON_KILLED,         /* deleted by turn_server_kill */
+    TURN_REASON_COUNT,
+};
+/* "challenge", "unknown-user", "bad-integrity" and so on: for logs and metric labels. */
+const char *turn_reason_name(enum turn_reason reason);
+
+struct turn_output {
+    enum turn_output_type type;
+    struct five_tuple client;           /* all but CLOSE_RELAY */
+    uint64_t request;                   /* OPEN_RELAY, LOOKUP_KEY */
+    struct turn_allocation *allocation; /* EVENT (NULL for DENIED without one), CLOSE_RELAY (may be NULL) */
+    union {
+        struct {
+            const uint8_t *bytes; /* the machine's, valid until the next call of it */
+            size_t len;
+            uint16_t method; /* enum stun_method */
+            int code;        /* 0 success, else the error code sent */
+        } reply;
+        struct {
+            uint8_t family;    /* AF_INET or AF_INET6 */
+            bool even;         /* an even port */
+            bool reserve_pair; /* and the next one too */
+        } open;
+        void *close; /* the handle */
+        struct {
+            const char *realm; /* the machine's, valid until the next call of it */
+            const char *user;
+        } lookup;
+        struct {
+            unsigned worker;
+        } forward;
+        struct {
+            enum turn_event event;
+            enum turn_reason reason;
+            uint16_t method;
+            int code;
+            const char *user;        /* what the request claimed, or ""; bytes of a stranger */
+            const struct addr *peer; /* PERMISSION, CHANNEL, and DENIED with forbidden-peer; else NULL */
+            uint16_t channel;
+        } event;
+    };
+};
+
+/* The next thing to do; false: nothing. Pointers inside are valid until the next call. After TURN_EVENT_DELETED come
+ * the CLOSE_RELAYs of that allocation, then the allocation is gone. */
+bool turn_server_poll(struct turn_server *s, struct turn_output *out);
+
+/* ---- packet path */
+
+struct turn_allocation *turn_client_find(const struct turn_server *s, const struct five_tuple *client);
+/* May this client send to that peer: permission, and the peer rules where they differ by port. */
+bool turn_server_send_allowed(const struct turn_server *s, const struct turn_allocation *a, const struct addr *peer);
+
+/* ---- management */
+
+size_t turn_server_count(const struct turn_server *s);
+/* Iteration: *cursor starts at 0; NULL at the end. Make no other call of this server meanwhile. */
+struct turn_allocation *turn_server_next(const struct turn_server *s, uint32_t *cursor);
+struct turn_allocation *turn_server_find_id(const struct turn_server *s, const char *id);
+void turn_server_kill(struct turn_server *s, struct turn_allocation *a); /* (poll) */
