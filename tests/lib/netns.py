@@ -1,0 +1,99 @@
+"""Networks of the test's own: namespaces joined by a bridge, with addresses that nobody else uses, and
+nftables rules inside them. Needs root; skips with the reason otherwise."""
+import itertools
+import os
+import shutil
+import signal
+import subprocess
+
+import process
+import tap
+
+_numbers = itertools.count()
+
+
+def _ip(*words):
+    process.run(["ip", *words])
+
+
+class Network:
+    """Members are reached by name: each is a namespace with one address per family on a common bridge.
+
+        with Network(server="10.55.0.1", left="10.55.0.2") as net:
+            process.start(net.inside("server", "turnoutd", ...))
+            net.nft("left", "add rule inet t out udp dport 3478 drop")
+    """
+
+    def __init__(self, mtu=1500, **members):
+        tap.need_root()
+        for tool in ("ip", "nft"):
+            if not shutil.which(tool):
+                raise tap.Skip(f"no {tool}")
+        self.tag = f"t{os.getpid()}x{next(_numbers)}"
+        self.members, self.mtu, self.made = members, mtu, []
+
+    def namespace(self, member):
+        return f"{self.tag}-{member}"
+
+    def inside(self, member, *command):
+        """The command, to be run inside that namespace; it replaces `ip`, so its process id is its own."""
+        return ["ip", "netns", "exec", self.namespace(member), *command]
+
+    def __enter__(self):
+        try:
+            hub = self._make("hub")
+            self._ip_in("hub", "link", "add", "bridge", "type", "bridge", "forward_delay", "0")
+            self._ip_in("hub", "link", "set", "bridge", "up")
+            for number, (name, addresses) in enumerate(self.members.items()):
+                self._join(hub, number, name, [addresses] if isinstance(addresses, str) else addresses)
+        except AssertionError as error:
+            self.__exit__()
+            raise tap.Skip(f"cannot make network namespaces: {str(error).splitlines()[-1]}") from None
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def _make(self, name):
+        _ip("netns", "add", self.namespace(name))
+        self.made.append(name)
+        self._ip_in(name, "link", "set", "lo", "up")
+        return self.namespace(name)
+
+    def _ip_in(self, name, *words):
+        _ip("-n", self.namespace(name), *words)
+
+    def _join(self, hub, number, name, addresses):
+        space = self._make(name)
+        _ip("-n", hub, "link", "add", f"port{number}", "type", "veth", "peer", "name", "eth0", "netns", space)
+        self._ip_in("hub", "link", "set", f"port{number}", "master", "bridge", "mtu", str(self.mtu), "up")
+        self._ip_in(name, "link", "set", "eth0", "mtu", str(self.mtu), "up")
+        for address in addresses:
+            width = "64" if ":" in address else "24"
+            self._ip_in(name, "addr", "add", f"{address}/{width}", "dev", "eth0",
+                        *(["nodad"] if ":" in address else []))
+        process.run(self.inside(name, "nft", "add table inet t; add chain inet t in { type filter hook input "
+                                             "priority 0; }; add chain inet t out { type filter hook output "
+                                             "priority 0; }"))
+
+    def nft(self, member, rule):
+        process.run(self.inside(member, "nft", rule))
+
+    def clear(self, member):
+        """Takes all rules of nft() back."""
+        self.nft(member, "flush table inet t")
+
+    def cut_tcp(self, member, port):
+        """Resets the member's established TCP connections to or from that port."""
+        process.run(self.inside(member, "ss", "-K", "( dport", "=", f":{port}", "or", "sport", "=", f":{port}", ")"))
+
+    def __exit__(self, *_):
+        for name in reversed(self.made):
+            pids = subprocess.run(["ip", "netns", "pids", self.namespace(name)], capture_output=True, text=True).stdout
+            for pid in map(int, pids.split()):
+                try:
+                    os.kill(pid, signal.SIGKILL)
+                except ProcessLookupError:
+                    pass
+            subprocess.run(["ip", "netns", "del", self.namespace(name)], capture_output=True)
+        self.made = []
