@@ -7,3 +7,5 @@
 uint64_t clock_now_us(void);
 /* Wall-clock seconds since 1970. Credentials' and tokens' expiry, log lines. */
 uint64_t clock_wall_s(void);
+/* The same in milliseconds. */
+uint64_t clock_wall_ms(void);

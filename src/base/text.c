@@ -170,3 +170,22 @@ bool text_is_utf8(const void *data, size_t n) {
     }
     return true;
 }
+
+bool text_is_printable(const void *data, size_t n) {
+    const uint8_t *p = data;
+    for (size_t i = 0; i < n; i++) {
+        if (p[i] < 0x20 || p[i] == 0x7f || (p[i] == 0xc2 && i + 1 < n && p[i + 1] < 0xa0)) {
+            return false;
+        }
+    }
+    return text_is_utf8(data, n);
+}
+
+size_t text_utf8_length(const void *data, size_t n) {
+    const uint8_t *p = data;
+    size_t count = 0;
+    for (size_t i = 0; i < n; i++) {
+        count += (p[i] & 0xc0) != 0x80;
+    }
+    return count;
+}

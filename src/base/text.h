@@ -30,3 +30,7 @@ int text_parse_u64(uint64_t *out, const char *text, size_t len);
 
 /* True for valid UTF-8 (RFC 3629), without overlong forms and surrogates. */
 bool text_is_utf8(const void *data, size_t n);
+/* True for valid UTF-8 without control characters (C0, DEL, C1): fit for names that people read. */
+bool text_is_printable(const void *data, size_t n);
+/* Code points in valid UTF-8. */
+size_t text_utf8_length(const void *data, size_t n);
