@@ -6,6 +6,7 @@
 #include "proto/jwt/jwt.h"
 
 #include <jansson.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -23,11 +24,21 @@ struct signal_credentials {
     uint32_t ttl_s;
 };
 
+/* An API key: its secret signs tokens. */
+struct signal_key {
+    struct jwt_secret secret;
+    bool may_join;       /* its tokens open rooms */
+    bool may_administer; /* its tokens may carry roomAdmin, roomCreate, roomList */
+};
+
 /* What signaling needs from others. Called on the control thread; none may block. */
 struct signal_hooks {
     void *ctx;
-    /* The secret of an API key: 0, or -ERR_UNKNOWN_KEY. */
-    int (*key_secret)(void *ctx, const char *key_id, struct jwt_secret *out);
+    /* An enabled API key by its id: 0, or -ERR_UNKNOWN_KEY. */
+    int (*key_find)(void *ctx, const char *id, struct signal_key *out);
+    /* Checks "ID.SECRET" of a key that may get credentials, in constant time, and says its id (JWT_KEY_ID_MAX + 1
+     * bytes). 0, -ERR_UNKNOWN_KEY, -ERR_FORBIDDEN. */
+    int (*key_check)(void *ctx, const char *text, char *id);
     /* TURN credentials bound to a subject (at most JWT_ID_MAX bytes, printable). 0 or negative: none now. */
     int (*credentials)(void *ctx, const char *subject, struct signal_credentials *out);
     /* May this source address (subject NULL), or this subject, make one more credential or token request?
