@@ -61,6 +61,7 @@ struct admin_options {
     const char *control_path; /* NULL: no control socket */
     gid_t control_group;      /* may use the socket beside root and our own user; (gid_t)-1: our own group */
     const char *version;      /* static */
+    bool coturn_names;        /* show some counters under coturn's names too */
 };
 
 /* Opens the control socket (mode 0660). -EADDRINUSE when another daemon answers there, -errno. Copies

@@ -76,11 +76,11 @@ static const char *check_value(const struct admin_arg *arg, const json_t *value)
     return check_text(arg, value);
 }
 
-int admin_verb_check_args(const struct admin_verb *verb, const json_t *args, char *why, size_t why_size) {
+int admin_verb_check_args(const struct admin_verb *verb, const json_t *args, char *why, size_t size) {
     const char *name;
     json_t *value;
     if (args && !json_is_object(args)) {
-        snprintf(why, why_size, "The arguments must be a JSON object.");
+        snprintf(why, size, "The arguments must be a JSON object.");
         return -EINVAL;
     }
     /* The iterator takes a pointer that is not const but changes nothing. */
@@ -88,13 +88,13 @@ int admin_verb_check_args(const struct admin_verb *verb, const json_t *args, cha
         const struct admin_arg *arg = admin_verb_arg(verb, name);
         const char *wrong = arg ? check_value(arg, value) : "is not an argument of this verb";
         if (wrong) {
-            snprintf(why, why_size, "%s: \"%.40s\" %s.", verb->name, name, wrong);
+            snprintf(why, size, "%s: \"%.40s\" %s.", verb->name, name, wrong);
             return -EINVAL;
         }
     }
     for (const struct admin_arg *arg = verb->args; arg->name; arg++) {
         if ((arg->flags & ADMIN_ARG_REQUIRED) && !json_object_get(args, arg->name)) {
-            snprintf(why, why_size, "%s: \"%s\" is missing.", verb->name, arg->name);
+            snprintf(why, size, "%s: \"%s\" is missing.", verb->name, arg->name);
             return -EINVAL;
         }
     }

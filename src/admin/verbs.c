@@ -5,21 +5,22 @@
 #define REQUIRED_PLACE (ADMIN_ARG_POSITIONAL | ADMIN_ARG_REQUIRED)
 #define TEXT(name, value, flags, max, help) \
     { name, value, help, NULL, max, ADMIN_ARG_TEXT, flags }
-#define NUMBER(name, value, type, max, help) \
-    { name, value, help, NULL, max, type, 0 }
+#define NUMBER(name, value, type, flags, max, help) \
+    { name, value, help, NULL, max, type, flags }
 #define FLAG(name, help) \
     { name, NULL, help, NULL, 0, ADMIN_ARG_BOOL, 0 }
 #define END \
     { NULL, NULL, NULL, NULL, 0, ADMIN_ARG_TEXT, 0 }
 
-enum { NAME_MAX_BYTES = 256, PASSWORD_MAX_BYTES = 256, PREFIX_MAX_BYTES = 63, METADATA_MAX_BYTES = 8192 };
+enum { NAME_MAX_BYTES = 255, ID_MAX_BYTES = 128, USER_MAX_BYTES = 508, REALM_MAX_BYTES = 127, PREFIX_MAX_BYTES = 63 };
+enum { METADATA_MAX_BYTES = 4096 };
 enum { YEAR_S = 365 * 86400, LIST_LIMIT = 1000000 };
 
 static const struct admin_arg no_args[] = {END};
 
 static const struct admin_arg sessions_list_args[] = {
     TEXT("user", "NAME", 0, NAME_MAX_BYTES, "only sessions of this user"),
-    NUMBER("limit", "N", ADMIN_ARG_UINT, LIST_LIMIT, "stop after N sessions"),
+    NUMBER("limit", "N", ADMIN_ARG_UINT, 0, LIST_LIMIT, "stop after N sessions"),
     END,
 };
 
@@ -29,64 +30,67 @@ static const struct admin_arg session_args[] = {
 };
 
 static const struct admin_arg rooms_list_args[] = {
-    NUMBER("limit", "N", ADMIN_ARG_UINT, LIST_LIMIT, "stop after N rooms"),
+    NUMBER("limit", "N", ADMIN_ARG_UINT, 0, LIST_LIMIT, "stop after N rooms"),
     END,
 };
 
 static const struct admin_arg room_args[] = {
-    TEXT("room", "ROOM", REQUIRED_PLACE, NAME_MAX_BYTES, "the room's name"),
+    TEXT("room", "ROOM", REQUIRED_PLACE, ID_MAX_BYTES, "the room's name"),
     END,
 };
 
 static const struct admin_arg kick_args[] = {
-    TEXT("room", "ROOM", REQUIRED_PLACE, NAME_MAX_BYTES, "the room's name"),
-    TEXT("identity", "IDENTITY", REQUIRED_PLACE, NAME_MAX_BYTES, "the participant's identity"),
+    TEXT("room", "ROOM", REQUIRED_PLACE, ID_MAX_BYTES, "the room's name"),
+    TEXT("identity", "IDENTITY", REQUIRED_PLACE, ID_MAX_BYTES, "the participant's identity"),
     END,
 };
 
 static const struct admin_arg mute_args[] = {
-    TEXT("room", "ROOM", REQUIRED_PLACE, NAME_MAX_BYTES, "the room's name"),
-    TEXT("identity", "IDENTITY", REQUIRED_PLACE, NAME_MAX_BYTES, "the participant's identity"),
+    TEXT("room", "ROOM", REQUIRED_PLACE, ID_MAX_BYTES, "the room's name"),
+    TEXT("identity", "IDENTITY", REQUIRED_PLACE, ID_MAX_BYTES, "the participant's identity"),
     TEXT("track", "TRACK", 0, 64, "only this track; without it all of the participant's tracks"),
     END,
 };
 
 static const struct admin_arg user_add_args[] = {
-    TEXT("name", "NAME", REQUIRED_PLACE, NAME_MAX_BYTES, "the user's name"),
-    {"password", "PASSWORD", "the password; better typed at the prompt or given on standard input", NULL,
-     PASSWORD_MAX_BYTES, ADMIN_ARG_SECRET, ADMIN_ARG_POSITIONAL},
-    TEXT("realm", "REALM", 0, NAME_MAX_BYTES, "another realm than the configured one"),
+    TEXT("name", "NAME", REQUIRED_PLACE, USER_MAX_BYTES, "the user's name"),
+    {"password", "PASSWORD", "the password; better typed at the prompt or given on standard input", NULL, 255,
+     ADMIN_ARG_SECRET, ADMIN_ARG_POSITIONAL},
+    TEXT("realm", "REALM", 0, REALM_MAX_BYTES, "another realm than the configured one"),
     END,
 };
 
 static const struct admin_arg user_args[] = {
-    TEXT("name", "NAME", REQUIRED_PLACE, NAME_MAX_BYTES, "the user's name"),
-    TEXT("realm", "REALM", 0, NAME_MAX_BYTES, "another realm than the configured one"),
+    TEXT("name", "NAME", REQUIRED_PLACE, USER_MAX_BYTES, "the user's name"),
+    TEXT("realm", "REALM", 0, REALM_MAX_BYTES, "another realm than the configured one"),
     END,
 };
 
 static const struct admin_arg user_list_args[] = {
-    TEXT("realm", "REALM", 0, NAME_MAX_BYTES, "only users of this realm"),
+    TEXT("realm", "REALM", 0, REALM_MAX_BYTES, "only users of this realm"),
     END,
 };
 
 static const struct admin_arg key_add_args[] = {
-    TEXT("name", "NAME", ADMIN_ARG_POSITIONAL, NAME_MAX_BYTES, "a note on what the key is for"),
+    TEXT("name", "NAME", ADMIN_ARG_POSITIONAL, NAME_MAX_BYTES, "what the key is for"),
+    FLAG("join", "its tokens open rooms (yes)"),
+    FLAG("administer", "its tokens may create, list and manage rooms (yes)"),
+    FLAG("credentials", "/turn hands out TURN credentials for it (yes)"),
     END,
 };
 
 static const struct admin_arg key_args[] = {
-    TEXT("id", "ID", REQUIRED_PLACE, 64, "the key's id"),
+    TEXT("id", "ID", REQUIRED_PLACE, 32, "the key's id"),
     END,
 };
 
 static const struct admin_arg token_create_args[] = {
-    TEXT("room", "ROOM", 0, NAME_MAX_BYTES, "the room the token is for"),
-    TEXT("identity", "IDENTITY", 0, NAME_MAX_BYTES, "who the participant is"),
+    TEXT("room", "ROOM", 0, ID_MAX_BYTES, "the room the token is for"),
+    TEXT("identity", "IDENTITY", 0, ID_MAX_BYTES, "who the participant is"),
     TEXT("name", "NAME", 0, NAME_MAX_BYTES, "the name others see"),
     TEXT("metadata", "TEXT", 0, METADATA_MAX_BYTES, "metadata others see"),
-    NUMBER("ttl", "TIME", ADMIN_ARG_DURATION, YEAR_S, "how long it may be used to join (6h)"),
-    TEXT("key", "ID", 0, 64, "the API key that signs; without it the oldest enabled one"),
+    NUMBER("ttl", "TIME", ADMIN_ARG_DURATION, 0, YEAR_S, "how long it may be used to join (6h)"),
+    TEXT("key", "ID", 0, 32, "the API key that signs; without it the oldest enabled one"),
     FLAG("room_join", "may join the room (yes when a room is given)"),
     FLAG("room_create", "may create rooms"),
     FLAG("room_list", "may list rooms"),
@@ -101,18 +105,20 @@ static const struct admin_arg token_create_args[] = {
 
 static const struct admin_arg credentials_create_args[] = {
     TEXT("user", "NAME", ADMIN_ARG_POSITIONAL, NAME_MAX_BYTES, "whom they are for, for the log and the quota"),
-    NUMBER("ttl", "TIME", ADMIN_ARG_DURATION, YEAR_S, "how long they are valid (credential-lifetime)"),
+    NUMBER("ttl", "TIME", ADMIN_ARG_DURATION, 0, YEAR_S, "how long they are valid (credential-lifetime)"),
     END,
 };
 
 static const struct admin_arg peer_add_args[] = {
     TEXT("prefix", "PREFIX", REQUIRED_PLACE, PREFIX_MAX_BYTES, "an address or a prefix: 192.0.2.0/24, 2001:db8::/32"),
-    TEXT("comment", "TEXT", 0, NAME_MAX_BYTES, "a note on why"),
+    TEXT("realm", "REALM", 0, REALM_MAX_BYTES, "only for users of this realm"),
+    TEXT("user", "NAME", 0, USER_MAX_BYTES, "only for this user"),
+    TEXT("note", "TEXT", 0, NAME_MAX_BYTES, "why the rule is there"),
     END,
 };
 
 static const struct admin_arg peer_remove_args[] = {
-    TEXT("prefix", "PREFIX", REQUIRED_PLACE, PREFIX_MAX_BYTES, "the prefix as `peer list` shows it"),
+    NUMBER("id", "ID", ADMIN_ARG_UINT, REQUIRED_PLACE, INT64_MAX, "the rule's number as `peer list` shows it"),
     END,
 };
 
@@ -123,7 +129,7 @@ static const struct admin_arg config_show_args[] = {
 };
 
 static const struct admin_arg config_ports_args[] = {
-    {"format", "FORMAT", "text, or rules for nftables or ufw", "text|nft|ufw", 16, ADMIN_ARG_CHOICE, 0},
+    {"format", "FORMAT", "text, or rules for nftables or ufw", "text|nft|ufw", 16, ADMIN_ARG_CHOICE, ADMIN_ARG_LOCAL},
     END,
 };
 
@@ -134,7 +140,7 @@ static const struct admin_arg log_level_args[] = {
 };
 
 static const struct admin_arg drain_args[] = {
-    NUMBER("timeout", "TIME", ADMIN_ARG_DURATION, YEAR_S, "stop after this time in any case (drain-timeout)"),
+    NUMBER("timeout", "TIME", ADMIN_ARG_DURATION, 0, YEAR_S, "stop after this time in any case (drain-timeout)"),
     END,
 };
 
@@ -158,12 +164,15 @@ const struct admin_verb admin_verb_table[ADMIN_VERB_COUNT] = {
     VERB(KEY_ADD, "key add", key_add_args, ADMIN_VERB_OFFLINE, "Make an API key and print its secret, this once"),
     VERB(KEY_DEL, "key del", key_args, ADMIN_VERB_OFFLINE, "Delete an API key; its tokens are refused from then on"),
     VERB(KEY_LIST, "key list", no_args, ADMIN_VERB_OFFLINE | ADMIN_VERB_LIST, "List the API keys"),
+    VERB(SECRET_ROTATE, "secret rotate", no_args, ADMIN_VERB_OFFLINE,
+         "Sign new TURN credentials with a fresh secret; those already handed out stay valid"),
     VERB(TOKEN_CREATE, "token create", token_create_args, ADMIN_VERB_OFFLINE, "Make a token to join a room with"),
     VERB(CREDENTIALS_CREATE, "credentials create", credentials_create_args, ADMIN_VERB_OFFLINE,
          "Make short-lived TURN credentials"),
     VERB(PEER_ALLOW, "peer allow", peer_add_args, ADMIN_VERB_OFFLINE, "Let allocations reach a prefix"),
     VERB(PEER_DENY, "peer deny", peer_add_args, ADMIN_VERB_OFFLINE, "Forbid allocations to reach a prefix"),
-    VERB(PEER_LIST, "peer list", no_args, ADMIN_VERB_OFFLINE | ADMIN_VERB_LIST, "List the peer rules of the database"),
+    VERB(PEER_LIST, "peer list", no_args, ADMIN_VERB_OFFLINE | ADMIN_VERB_LIST,
+         "List the peer rules kept in the database"),
     VERB(PEER_REMOVE, "peer remove", peer_remove_args, ADMIN_VERB_OFFLINE, "Remove a peer rule"),
     VERB(CONFIG_SHOW, "config show", config_show_args, ADMIN_VERB_OFFLINE,
          "Show the configuration in force, secrets hidden"),

@@ -25,6 +25,7 @@ enum admin_verb_id {
     ADMIN_VERB_KEY_ADD,
     ADMIN_VERB_KEY_DEL,
     ADMIN_VERB_KEY_LIST,
+    ADMIN_VERB_SECRET_ROTATE,
     ADMIN_VERB_TOKEN_CREATE,
     ADMIN_VERB_CREDENTIALS_CREATE,
     ADMIN_VERB_PEER_ALLOW,
@@ -53,6 +54,7 @@ enum admin_arg_type {
 enum {
     ADMIN_ARG_POSITIONAL = 1, /* typed by place, not as --name */
     ADMIN_ARG_REQUIRED = 2,
+    ADMIN_ARG_LOCAL = 4, /* for turnoutctl alone, not sent */
 };
 
 struct admin_arg {
@@ -86,7 +88,7 @@ const struct admin_verb *admin_verb_find(const char *name);
 const struct admin_arg *admin_verb_arg(const struct admin_verb *verb, const char *name);
 
 /* Do these arguments (a JSON object, or NULL for none) fit the verb? -EINVAL with a sentence in why. */
-int admin_verb_check_args(const struct admin_verb *verb, const struct json_t *args, char *why, size_t why_size);
+int admin_verb_check_args(const struct admin_verb *verb, const struct json_t *args, char *why, size_t size);
 
 /* "90", "90s", "15m", "12h", "7d" -> seconds. -EINVAL, -ERANGE. */
 int admin_duration_parse(uint64_t *out_s, const char *text);
