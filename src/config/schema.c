@@ -100,7 +100,7 @@ const struct config_key config_keys[] = {
     KEY(relay, alternate_server, "alternate-server", LISTEN, .max = 16,
         .doc = "Servers to which new clients are sent instead (300 Try Alternate). Give full addresses."),
 
-    KEY(auth, secret, "secret", SECRETS, .min = 8, .max = 16,
+    KEY(auth, secret, "secret", SECRETS, .min = 8, .max = 8,
         .doc = "The secret of credentials of the form expiry:user, shared with whoever else hands them out. "
                "The first signs and all are accepted, so a secret can be replaced without a gap. "
                "Without this key the server makes a secret of its own and keeps it in the state folder."),
