@@ -2,12 +2,9 @@
 
 #include <string.h>
 
-#define complain(check, severity, field, ...)                                                     \
-    do {                                                                                          \
-        unsigned line_;                                                                           \
-        const char *file_ = (check)->place((check)->ctx, offsetof(struct config, field), &line_); \
-        config_report_add((check)->report, severity, file_, line_, __VA_ARGS__);                  \
-    } while (0)
+#define complain_at(check, severity, offset, ...) \
+    config_report_add((check)->report, severity, (check)->place((check)->ctx, offset), __VA_ARGS__)
+#define complain(check, severity, field, ...) complain_at(check, severity, offsetof(struct config, field), __VA_ARGS__)
 
 enum socket_kind { KIND_PLAIN, KIND_TLS, KIND_STATS };
 
@@ -51,10 +48,8 @@ static void check_tcp_ports(const struct config_check *check) {
                 find_clash(addrs_at(check->config, tcp_keys[a].offset), addrs_at(check->config, tcp_keys[b].offset));
             if (clash && tcp_keys[a].kind != tcp_keys[b].kind) {
                 char text[ADDR_TEXT_MAX];
-                unsigned line;
-                const char *file = check->place(check->ctx, tcp_keys[b].offset, &line);
-                config_report_add(check->report, CONFIG_ERROR, file, line, "%s and %s both want %s", tcp_keys[b].name,
-                                  tcp_keys[a].name, addr_format(clash, text));
+                complain_at(check, CONFIG_ERROR, tcp_keys[b].offset, "%s and %s both want %s", tcp_keys[b].name,
+                            tcp_keys[a].name, addr_format(clash, text));
             }
         }
     }
@@ -69,10 +64,8 @@ static void check_twice(const struct config_check *check) {
             for (size_t j = 0; j < i; j++) {
                 if (list->items[i].port != 0 && addr_equal(&list->items[i], &list->items[j])) {
                     char text[ADDR_TEXT_MAX];
-                    unsigned line;
-                    const char *file = check->place(check->ctx, key->offset, &line);
-                    config_report_add(check->report, CONFIG_ERROR, file, line, "[%s] %s: %s stands there twice",
-                                      key->section, key->name, addr_format(&list->items[i], text));
+                    complain_at(check, CONFIG_ERROR, key->offset, "[%s] %s: %s stands there twice", key->section,
+                                key->name, addr_format(&list->items[i], text));
                 }
             }
         }

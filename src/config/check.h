@@ -3,11 +3,11 @@
 
 #include "config/schema.h"
 
-/* Complains under the place where the key was set last: file and line for an offset in struct config. */
+/* place gives where the key of that offset in struct config was set last, for complaints. */
 struct config_check {
     const struct config *config;
     struct config_report *report;
-    const char *(*place)(const void *ctx, size_t offset, unsigned *line);
+    struct config_place (*place)(const void *ctx, size_t offset);
     const void *ctx;
 };
 

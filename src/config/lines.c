@@ -14,7 +14,8 @@ struct reading {
     const char *section; /* from the schema; NULL: an unknown one, whose keys are passed over */
 };
 
-#define complain(r, ...) config_report_add((r)->report, CONFIG_ERROR, (r)->file, (r)->line, __VA_ARGS__)
+#define complain(r, ...) \
+    config_report_add((r)->report, CONFIG_ERROR, (struct config_place){(r)->file, (r)->line}, __VA_ARGS__)
 
 static bool is_blank(char c) { return c == ' ' || c == '\t'; }
 

@@ -59,6 +59,10 @@ void config_unref(const struct config *config) {
     }
 }
 
+static struct config_place place_of(const struct raw *raw) {
+    return (struct config_place){.file = raw->file, .line = raw->line};
+}
+
 static struct raw *raw_new(struct loader *l, unsigned line, const char *value) {
     struct raw *raw = arena_alloc(&l->scratch, sizeof *raw);
     char *text = arena_text(&l->scratch, value, strlen(value));
@@ -72,7 +76,7 @@ static struct raw *raw_new(struct loader *l, unsigned line, const char *value) {
 
 static void set_scalar(struct loader *l, const struct config_key *key, struct key_state *state, struct raw *raw) {
     if (state->set && state->file_number == l->file_number) {
-        config_report_add(l->report, CONFIG_ERROR, l->file, raw->line, "[%s] %s is set twice, first in line %u",
+        config_report_add(l->report, CONFIG_ERROR, place_of(raw), "[%s] %s is set twice, first in line %u",
                           key->section, key->name, state->first->line);
         return;
     }
@@ -91,8 +95,8 @@ static void add_item(struct loader *l, const struct config_key *key, struct key_
         return;
     }
     if (state->count++ == key->max) {
-        config_report_add(l->report, CONFIG_ERROR, l->file, raw->line, "[%s] %s stands more than %zu times",
-                          key->section, key->name, (size_t)key->max);
+        config_report_add(l->report, CONFIG_ERROR, place_of(raw), "[%s] %s stands more than %zu times", key->section,
+                          key->name, (size_t)key->max);
     }
     if (state->last) {
         state->last->next = raw;
@@ -159,7 +163,7 @@ static void load_file(struct loader *l, const char *path) {
     begin_file(l, path);
     int rc = read_file(path, &data, &len);
     if (rc < 0) {
-        config_report_add(l->report, CONFIG_ERROR, path, 0, "cannot read it: %s", strerror(-rc));
+        config_report_add(l->report, CONFIG_ERROR, (struct config_place){path, 0}, "cannot read it: %s", strerror(-rc));
         return;
     }
     config_lines_read(data, len, l->file, l->report, value_found, l);
@@ -179,12 +183,13 @@ static void load_dir(struct loader *l, const char *dir) {
     int n = scandir(dir, &entries, is_conf, by_name);
     if (n < 0) {
         if (errno != ENOENT) {
-            config_report_add(l->report, CONFIG_ERROR, dir, 0, "cannot read it: %s", strerror(errno));
+            config_report_add(l->report, CONFIG_ERROR, (struct config_place){dir, 0}, "cannot read it: %s",
+                              strerror(errno));
         }
         return;
     }
     if (n > FILES_MAX) {
-        config_report_add(l->report, CONFIG_ERROR, dir, 0, "more than %d files", FILES_MAX);
+        config_report_add(l->report, CONFIG_ERROR, (struct config_place){dir, 0}, "more than %d files", FILES_MAX);
     }
     for (int i = 0; i < n; i++) {
         char *path = NULL;
@@ -222,8 +227,7 @@ static void parse_one(struct loader *l, const struct config_key *key, const stru
     if (rc == -ENOMEM) {
         l->no_memory = true;
     } else if (rc < 0) {
-        config_report_add(l->report, CONFIG_ERROR, raw->file, raw->line, "[%s] %s: %s", key->section, key->name,
-                          parse.error);
+        config_report_add(l->report, CONFIG_ERROR, place_of(raw), "[%s] %s: %s", key->section, key->name, parse.error);
     }
 }
 
@@ -257,16 +261,14 @@ static void parse_values(struct loader *l) {
     }
 }
 
-static const char *place_of(const void *ctx, size_t offset, unsigned *line) {
+static struct config_place place_of_key(const void *ctx, size_t offset) {
     const struct loader *l = ctx;
-    *line = 0;
     for (size_t i = 0; i < config_key_count; i++) {
         if (config_keys[i].offset == offset && l->keys[i].last) {
-            *line = l->keys[i].last->line;
-            return l->keys[i].last->file;
+            return place_of(l->keys[i].last);
         }
     }
-    return l->file;
+    return (struct config_place){.file = l->file};
 }
 
 static void load_all(struct loader *l, const struct config_source *source) {
@@ -280,7 +282,8 @@ static void load_all(struct loader *l, const struct config_source *source) {
     l->file = last_file;
     parse_values(l);
     if (l->report->errors == 0 && !l->no_memory) {
-        struct config_check check = {.config = &l->snapshot->config, .report = l->report, .place = place_of, .ctx = l};
+        struct config_check check = {
+            .config = &l->snapshot->config, .report = l->report, .place = place_of_key, .ctx = l};
         config_check(&check);
     }
 }

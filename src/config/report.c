@@ -19,7 +19,7 @@ static int report_grow(struct config_report *report) {
     return 0;
 }
 
-void config_report_add(struct config_report *report, enum config_severity severity, const char *file, unsigned line,
+void config_report_add(struct config_report *report, enum config_severity severity, struct config_place place,
                        const char *format, ...) {
     report->errors += severity == CONFIG_ERROR;
     char *text = NULL;
@@ -27,7 +27,7 @@ void config_report_add(struct config_report *report, enum config_severity severi
     va_start(args, format);
     int len = vasprintf(&text, format, args);
     va_end(args);
-    char *name = strdup(file);
+    char *name = strdup(place.file);
     if (len < 0 || !name || report->count >= REPORT_MAX || report_grow(report) < 0) {
         report->dropped++;
         free(len < 0 ? NULL : text);
@@ -35,7 +35,7 @@ void config_report_add(struct config_report *report, enum config_severity severi
         return;
     }
     report->items[report->count++] =
-        (struct config_message){.severity = severity, .line = line, .file = name, .text = text};
+        (struct config_message){.severity = severity, .line = place.line, .file = name, .text = text};
 }
 
 void config_report_deinit(struct config_report *report) {

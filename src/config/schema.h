@@ -83,7 +83,11 @@ void config_value_format(const struct config_key *key, const struct config *conf
 /* The nearest of the names by edit distance, or NULL when none is near. name(ctx, i) gives the i-th, NULL at the end. */
 const char *config_nearest(const char *wanted, const char *(*name)(const void *ctx, size_t i), const void *ctx);
 
-/* Adds a message. file is copied. */
-__attribute__((format(printf, 5, 6))) void config_report_add(struct config_report *report,
-                                                             enum config_severity severity, const char *file,
-                                                             unsigned line, const char *format, ...);
+struct config_place {
+    const char *file;
+    unsigned line; /* 0: the whole file */
+};
+/* Adds a message. The place is copied. */
+__attribute__((format(printf, 4, 5))) void config_report_add(struct config_report *report,
+                                                             enum config_severity severity, struct config_place place,
+                                                             const char *format, ...);
