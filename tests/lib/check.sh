@@ -29,17 +29,18 @@ configure_in() {
     shift
     [ -x configure ] && [ configure -nt configure.ac ] || autoreconf -fi || return 1
     mkdir -p "$dir"
-    [ -f "$dir/Makefile" ] || (cd "$dir" && ../configure -q --enable-werror "$@")
+    [ -f "$dir/Makefile" ] || (cd "$dir" && ../configure -q "$@")
 }
 
 build_in() { configure_in "$@" && make -s -C "$1" -j"$jobs" && cases 1 0 0; }
 
 stage_packages() { ./dev packages build test node && cases 1 0 0; }
-stage_build() { build_in build-gcc CC=gcc; }
+stage_build() { build_in build-gcc CC=gcc --enable-werror; }
 stage_unit() { make_check build-gcc; }
-stage_clang() { build_in build-clang CC=clang; }
+stage_clang() { build_in build-clang CC=clang --enable-werror; }
 
-# The whole suite once more, with every memory error and undefined operation fatal.
+# The whole suite once more, with every memory error and undefined operation fatal. Without -Werror: gcc's
+# instrumentation makes it see conversions that are not there.
 stage_sanitizers() {
     build_in build-san CC=gcc --enable-sanitizers=address,undefined CFLAGS='-g -O1' && make_check build-san
 }
@@ -48,23 +49,36 @@ stage_distcheck() {
     make -s -C build-gcc -j"$jobs" distcheck AM_DISTCHECK_CONFIGURE_FLAGS=-q && cases 1 0 0
 }
 
+# True, with one skipped case, while nothing matches the pattern.
+absent() { compgen -G "$1" >/dev/null && return 1; cases 0 0 1; }
+
 stage_man() {
     local page passed=0 failed=0
+    absent 'man/*.[1-8]*' && return
     make -s -C build-gcc all || return 1
     for page in man/*.[1-8] build-gcc/man/*.[1-8]; do
         [ -f "$page" ] || continue
         if mandoc -T lint -W style "$page"; then passed=$((passed + 1)); else failed=$((failed + 1)); fi
     done
     cases $passed $failed 0
-    [ $failed = 0 ]
+    [ $failed = 0 ] && [ $passed != 0 ]
+}
+
+# Counts the TAP lines of a program's output.
+tap_cases() {
+    awk '{ print } /^ok / { if (/# SKIP/) k++; else p++ } /^not ok / { f++ } END { print "@cases", p + 0, f + 0, k + 0 }'
 }
 
 stage_web() {
-    npm --prefix web ci --ignore-scripts && npm --prefix web run types && npm --prefix web run test
+    absent web/test/run && return
+    npm --prefix web ci --ignore-scripts || return 1
+    npm --prefix web run check && cases 1 0 0 || return 1
+    npm --prefix web test | tap_cases
+    return "${PIPESTATUS[0]}"
 }
 
 suite() { /usr/bin/python3 tests/lib/suite.py --build "${BUILD:-build-gcc}" "$@"; }
-stage_integration() { suite tests/integration; }
+stage_integration() { absent 'tests/integration/test_*.py' || suite tests/integration; }
 stage_e2e() { npm --prefix tests/e2e ci --ignore-scripts && suite tests/e2e; }
 
 # Real peers against the sanitizer build, and repeats that find rare races.

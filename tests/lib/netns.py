@@ -1,5 +1,7 @@
 """Networks of the test's own: namespaces joined by a bridge, with addresses that nobody else uses, and
 nftables rules inside them. Needs root; skips with the reason otherwise."""
+import contextlib
+import ctypes
 import itertools
 import os
 import shutil
@@ -9,7 +11,14 @@ import subprocess
 import process
 import tap
 
+_CLONE_NEWNET = 0x40000000
+_libc = ctypes.CDLL(None, use_errno=True)
 _numbers = itertools.count()
+
+
+def _setns(file):
+    if _libc.setns(file.fileno(), _CLONE_NEWNET):
+        raise OSError(ctypes.get_errno(), "setns")
 
 
 def _ip(*words):
@@ -75,6 +84,20 @@ class Network:
         process.run(self.inside(name, "nft", "add table inet t; add chain inet t in { type filter hook input "
                                              "priority 0; }; add chain inet t out { type filter hook output "
                                              "priority 0; }"))
+
+    @contextlib.contextmanager
+    def enter(self, member):
+        """This thread is inside that namespace meanwhile, and so are the processes it starts."""
+        with open("/proc/self/ns/net") as home, open(f"/run/netns/{self.namespace(member)}") as there:
+            _setns(there)
+            try:
+                yield
+            finally:
+                _setns(home)
+
+    def add_address(self, member, address):
+        """One more address, on the loopback interface."""
+        self._ip_in(member, "addr", "add", f"{address}/{128 if ':' in address else 32}", "dev", "lo")
 
     def nft(self, member, rule):
         process.run(self.inside(member, "nft", rule))

@@ -250,6 +250,13 @@ class Turnout:
         assert name in self.metrics(), f"no metric {name}; there are {sorted(self.metrics())}"
         tap.wait_for(grown, timeout, f"{name} to grow by {least}")
 
+    def allocations(self):
+        """How many allocations are in force."""
+        return sum(v for k, v in self.metrics().items() if k.startswith("turnout_turn_allocations{"))
+
+    def expect_allocations(self, number, timeout=5.0):
+        tap.wait_for(lambda: self.allocations() == number, timeout, f"{number} allocations in force")
+
     # --- credentials ------------------------------------------------------------------------------
 
     def credentials(self, user="alice", expires_in=600, secret=SECRET):
