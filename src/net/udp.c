@@ -12,7 +12,7 @@
  * in. Sends are grouped: socket -> destination -> datagrams in order. */
 enum {
     ARENA_SLOTS = 256,
-    SLOT_BYTES = UDP_HEADROOM + UDP_DATAGRAM_MAX,
+    SLOT_BYTES = UDP_HEADROOM + UDP_DATAGRAM_MAX + UDP_TAILROOM,
     SENDS_MAX = 512,
     COPY_BYTES = 64 * 1024,
     GSO_SEGMENTS_MAX = 64,

@@ -10,7 +10,8 @@
 
 enum {
     UDP_HEADROOM = 64,       /* writable bytes before each received datagram */
-    UDP_DATAGRAM_MAX = 4032, /* larger datagrams are dropped and counted, never truncated */
+    UDP_TAILROOM = 16,       /* and after it */
+    UDP_DATAGRAM_MAX = 4016, /* larger datagrams are dropped and counted, never truncated */
     UDP_BATCH = 64,          /* datagrams per receive call, at most */
 };
 

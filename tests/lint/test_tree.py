@@ -76,7 +76,7 @@ def javascript_parses():
 @tap.test
 def metrics_table_names_are_sound():
     text = (ROOT / "src/base/metrics.def").read_text()
-    rows = re.findall(r'^METRIC\((\w+), (COUNTER|GAUGE), "([^"]*)", "(.*?)",', text, re.M)
+    rows = re.findall(r'^METRIC\((\w+), (COUNTER|GAUGE), "([^"]*)", "((?:[^"\\]|\\.)*)",', text, re.M)
     wrong = [f"{i} {name}" for i, kind, name, _ in rows
              if not re.fullmatch(r"[a-z][a-z0-9_]*", name) or (kind == "COUNTER") != name.endswith("_total")]
     pairs = [(name, labels) for _, _, name, labels in rows]

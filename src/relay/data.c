@@ -1,0 +1,146 @@
+/* The packet path: channel header, lookup, permission, queue; and back: prepend into headroom, queue. No
+ * lock, no allocation, no log line. */
+#include "base/metrics.h"
+#include "relay/internal.h"
+
+static void count_from_client(struct turn_allocation *a, size_t len) {
+    unsigned transport = a->client.transport;
+    a->from_client.packets++;
+    a->from_client.bytes += len;
+    metrics_inc(METRIC_RELAY_PACKETS_FROM_CLIENT_UDP + transport);
+    metrics_add(METRIC_RELAY_BYTES_FROM_CLIENT_UDP + transport, (int64_t)len);
+}
+
+static void count_to_client(struct turn_allocation *a, unsigned packets, size_t bytes) {
+    unsigned transport = a->client.transport;
+    a->to_client.packets += packets;
+    a->to_client.bytes += bytes;
+    metrics_add(METRIC_RELAY_PACKETS_TO_CLIENT_UDP + transport, packets);
+    metrics_add(METRIC_RELAY_BYTES_TO_CLIENT_UDP + transport, (int64_t)bytes);
+}
+
+static void drop(struct turn_allocation *a, enum metric_id reason) {
+    if (a) {
+        a->dropped++;
+    }
+    metrics_inc(reason);
+}
+
+struct payload {
+    const uint8_t *data;
+    size_t len;
+    bool dont_fragment;
+    enum relay_hold hold;
+};
+
+/* Out of the relayed address of the peer's family. */
+static void send_to_peer(struct relay *relay, struct turn_allocation *a, const struct addr *peer,
+                         const struct payload *p) {
+    struct turn_relay *from = turn_relay_for(a, peer);
+    if (!from) {
+        drop(a, METRIC_RELAY_DROPPED_FAMILY);
+        return;
+    }
+    struct relay_port *port = from->handle;
+    count_from_client(a, p->len);
+    if (p->dont_fragment) {
+        if (udp_socket_send_df(&port->socket, p->data, p->len, peer) < 0) {
+            drop(a, METRIC_RELAY_DROPPED_TOO_BIG);
+        }
+    } else if (p->hold == RELAY_COPY) {
+        udp_io_send_copy(relay->options.io, &port->socket, p->data, p->len, peer, NULL);
+    } else {
+        udp_io_send(relay->options.io, &port->socket, p->data, p->len, peer, NULL);
+    }
+}
+
+void relay_channel_data(struct relay *relay, const struct five_tuple *client, const uint8_t *data, size_t len,
+                        enum relay_hold hold) {
+    struct payload p = {.hold = hold};
+    uint16_t number;
+    if (turn_channel_data_parse(data, len, &number, &p.len) < 0) {
+        drop(NULL, METRIC_RELAY_DROPPED_MALFORMED);
+        return;
+    }
+    struct turn_allocation *a = turn_client_find(relay->server, client);
+    const struct addr *peer = a ? turn_channel_to_peer(a, number) : NULL;
+    if (!peer) {
+        drop(a, a ? METRIC_RELAY_DROPPED_CHANNEL : METRIC_RELAY_DROPPED_ALLOCATION);
+        return;
+    }
+    p.data = data + TURN_CHANNEL_HEADER_BYTES;
+    send_to_peer(relay, a, peer, &p);
+}
+
+void relay_send_indication(struct relay *relay, const struct five_tuple *client, const uint8_t *data, size_t len,
+                           enum relay_hold hold) {
+    struct turn_send send;
+    if (turn_send_indication_parse(&send, data, len) < 0) {
+        drop(NULL, METRIC_RELAY_DROPPED_MALFORMED);
+        return;
+    }
+    struct turn_allocation *a = turn_client_find(relay->server, client);
+    if (!a || !turn_server_send_allowed(relay->server, a, &send.peer)) {
+        drop(a, a ? METRIC_RELAY_DROPPED_PERMISSION : METRIC_RELAY_DROPPED_ALLOCATION);
+        return;
+    }
+    struct payload p = {.data = send.data, .len = send.len, .dont_fragment = send.dont_fragment, .hold = hold};
+    send_to_peer(relay, a, &send.peer, &p);
+}
+
+/* ---- from peers ---- */
+
+/* On a stream ChannelData is padded to four bytes (RFC 8656 section 12.5). */
+static size_t pad_for_stream(uint8_t *message, size_t len) {
+    while (len % 4 != 0) {
+        message[len++] = 0;
+    }
+    return len;
+}
+
+static void send_to_client(struct relay_port *port, uint8_t *message, size_t len) {
+    struct turn_allocation *a = port->allocation;
+    if (port->path.udp) {
+        udp_io_send(port->relay->options.io, port->path.udp, message, len, &a->client.remote, &a->client.local);
+    } else if (!port->path.conn || conn_send(port->path.conn, message, pad_for_stream(message, len)) < 0) {
+        drop(a, METRIC_RELAY_DROPPED_CLIENT_QUEUE);
+    }
+}
+
+/* One datagram from a peer; true when it went on. */
+static bool relay_peer_packet(struct relay_port *port, struct udp_packet *packet) {
+    int how = turn_peer_to_client(port->allocation, &packet->remote);
+    if (how < 0) {
+        drop(port->allocation, METRIC_RELAY_DROPPED_PERMISSION);
+        return false;
+    }
+    uint8_t *message = packet->data - TURN_CHANNEL_HEADER_BYTES;
+    size_t len = packet->len + TURN_CHANNEL_HEADER_BYTES;
+    if (how == TURN_AS_DATA_INDICATION) {
+        message = turn_data_indication_wrap(packet->data, packet->len, &packet->remote, &len);
+    } else {
+        turn_channel_header_write(message, (uint16_t)how, packet->len);
+    }
+    send_to_client(port, message, len);
+    return true;
+}
+
+void relay_port_readable(evutil_socket_t fd, short events, void *arg) {
+    struct relay_port *port = arg;
+    struct udp_packet *packets;
+    unsigned relayed = 0;
+    size_t bytes = 0;
+    (void)fd;
+    (void)events;
+    unsigned count = udp_io_receive(port->relay->options.io, &port->socket, &packets);
+    if (!port->allocation) {
+        return; /* reserved, not yet in use: nobody to send to */
+    }
+    for (unsigned i = 0; i < count; i++) {
+        if (relay_peer_packet(port, &packets[i])) {
+            relayed++;
+            bytes += packets[i].len;
+        }
+    }
+    count_to_client(port->allocation, relayed, bytes);
+}

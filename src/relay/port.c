@@ -1,0 +1,77 @@
+#include "relay/internal.h"
+#include "relay/ports.h"
+#include "relay/settings.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+static struct relay_port *port_new(struct relay *relay, const struct udp_socket *socket) {
+    struct relay_port *port = calloc(1, sizeof *port);
+    if (!port) {
+        return NULL;
+    }
+    port->relay = relay;
+    port->socket = *socket;
+    port->event =
+        event_new(loop_base(relay->options.loop), socket->fd, EV_READ | EV_PERSIST, relay_port_readable, port);
+    if (!port->event || event_add(port->event, NULL) < 0) {
+        if (port->event) {
+            event_free(port->event);
+        }
+        free(port);
+        return NULL;
+    }
+    return port;
+}
+
+void relay_port_close(struct relay_port *port) {
+    struct relay *relay = port->relay;
+    udp_io_flush(relay->options.io); /* what waits may leave through this socket */
+    event_free(port->event);
+    relay_ports_close(relay->options.ports, &port->socket);
+    free(port);
+}
+
+static int describe(struct relay *relay, const struct udp_socket *socket, struct turn_relay *out) {
+    struct relay_port *port = port_new(relay, socket);
+    if (!port) {
+        return -ENOMEM;
+    }
+    out->handle = port;
+    out->addr = relay_settings_advertise(relay->settings, &socket->local);
+    return 0;
+}
+
+static enum relay_port_kind kind_of(const struct turn_output *wanted) {
+    return wanted->open.reserve_pair ? RELAY_PORT_PAIR : wanted->open.even ? RELAY_PORT_EVEN : RELAY_PORT_ANY;
+}
+
+/* Makes handles of bound sockets; on failure all of them are closed. */
+static int make_handles(struct relay *relay, struct udp_socket *sockets, bool pair, struct turn_opened *opened) {
+    int rc = describe(relay, &sockets[0], &opened->relay);
+    if (rc == 0 && pair) {
+        rc = describe(relay, &sockets[1], &opened->reserved);
+    }
+    if (rc == 0) {
+        return 0;
+    }
+    if (opened->relay.handle) {
+        relay_port_close(opened->relay.handle);
+    } else {
+        relay_ports_close(relay->options.ports, &sockets[0]);
+    }
+    if (pair) {
+        relay_ports_close(relay->options.ports, &sockets[1]);
+    }
+    return rc;
+}
+
+int relay_port_open(struct relay *relay, const struct turn_output *out, struct turn_opened *opened) {
+    struct relay_ports_wanted wanted = {
+        .range = relay_settings_ports(relay->settings), .kind = kind_of(out), .worker = relay->options.worker};
+    struct udp_socket sockets[2];
+    *opened = (struct turn_opened){0};
+    int rc = relay_settings_bind_address(relay->settings, out->open.family, &out->client.local, &wanted.address);
+    rc = rc < 0 ? rc : relay_ports_open(relay->options.ports, &wanted, sockets);
+    return rc < 0 ? rc : make_handles(relay, sockets, wanted.kind == RELAY_PORT_PAIR, opened);
+}

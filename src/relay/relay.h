@@ -1,0 +1,71 @@
+/* The TURN relay of one worker: runs proto/turn on real sockets. The worker's ingress hands in what clients
+ * send; relay ports are read here. Everything on the worker's thread unless it says otherwise. */
+#pragma once
+
+#include "base/addr.h"
+#include "net/conn.h"
+#include "net/udp.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct loop;
+struct relay;
+struct relay_ports;
+struct relay_settings;
+
+struct relay_hooks {
+    void *ctx;
+    /* Looks up a long-term user; the answer comes by relay_user_key with the same request number, now or
+     * later. Negative: cannot look up now (the request is then dropped; the client sends it again). */
+    int (*lookup_user)(void *ctx, uint64_t request, const char *realm, const char *user);
+    /* This message of a client belongs to another worker. Bytes are borrowed. */
+    void (*forward)(void *ctx, unsigned worker, const struct five_tuple *client, const void *data, size_t len);
+};
+
+struct relay_options {
+    struct loop *loop;
+    struct udp_io *io;
+    struct relay_ports *ports; /* shared by all workers */
+    unsigned worker;
+    struct relay_hooks hooks;
+};
+
+/* -ENOMEM, -EINVAL. Keeps a reference to settings. */
+int relay_new(struct relay **out, const struct relay_options *options, const struct relay_settings *settings);
+/* Ends all allocations. */
+void relay_free(struct relay *relay);
+/* Takes another snapshot; allocations stay. The old one stays on error. */
+int relay_configure(struct relay *relay, const struct relay_settings *settings);
+
+/* A UDP socket that clients talk to; borrowed until relay_free. Replies leave through the listener whose local
+ * address the client used. -ENOBUFS beyond 64. */
+int relay_add_listener(struct relay *relay, struct udp_socket *socket);
+
+/* What came in on a listener. The packet's bytes stay valid until the next udp_io_flush. */
+void relay_client_stun(struct relay *relay, const struct udp_packet *packet);
+void relay_client_channel(struct relay *relay, const struct udp_packet *packet);
+/* For net/tcp: STUN/TURN streams. */
+struct conn_handlers relay_stream_handlers(struct relay *relay);
+
+/* Answers lookup_user. key: 16 bytes, or NULL when there is no such user. */
+void relay_user_key(struct relay *relay, uint64_t request, const uint8_t *key);
+
+/* One allocation, for people. */
+struct relay_session {
+    char id[16];
+    char user[129];
+    char realm[128];
+    struct five_tuple client;
+    struct addr relayed[2];
+    unsigned worker;
+    unsigned permissions, channels;
+    uint64_t age_s, expires_s; /* since it began, until it ends */
+    uint64_t packets_from_client, bytes_from_client, packets_to_client, bytes_to_client, dropped;
+};
+size_t relay_session_count(const struct relay *relay);
+/* Writes at most cap sessions, beginning after *cursor (start with 0). Returns the number written. */
+size_t relay_sessions(const struct relay *relay, uint32_t *cursor, struct relay_session *out, size_t cap);
+/* 0 or -ENOENT. */
+int relay_session_find(const struct relay *relay, const char *id, struct relay_session *out);
+int relay_session_kill(struct relay *relay, const char *id);

@@ -1,0 +1,94 @@
+/* STUN and TURN over TCP and TLS: frames in, bytes out, the allocation dies with its connection. */
+#include "base/metrics.h"
+#include "proto/demux/demux.h"
+#include "relay/internal.h"
+
+#include <stdlib.h>
+
+/* A connection that has made no allocation within this time is closed. */
+enum { IDLE_US = 60 * 1000000 };
+
+static bool same_tuple(const void *item, const void *wanted) {
+    return five_tuple_equal(&((const struct relay_stream *)item)->tuple, wanted);
+}
+
+struct relay_stream *relay_stream_find(const struct relay *relay, const struct five_tuple *tuple) {
+    return hash_table_find(&relay->streams, hash_bytes(&relay->key, tuple, sizeof *tuple), same_tuple, tuple);
+}
+
+static void *stream_opened(void *ctx, struct conn *conn, const struct five_tuple *tuple) {
+    struct relay *relay = ctx;
+    struct relay_stream *stream = calloc(1, sizeof *stream);
+    if (!stream) {
+        return NULL;
+    }
+    stream->relay = relay;
+    stream->conn = conn;
+    stream->tuple = *tuple;
+    stream->hash = hash_bytes(&relay->key, tuple, sizeof *tuple);
+    stream->opened_us = loop_refresh_now(relay->options.loop);
+    if (hash_table_insert(&relay->streams, stream->hash, stream) < 0) {
+        free(stream);
+        return NULL;
+    }
+    list_push_back(&relay->idle_streams, &stream->node);
+    return stream;
+}
+
+static void stream_frame(void *ctx, const uint8_t *frame, size_t len) {
+    struct relay_stream *stream = ctx;
+    struct relay *relay = stream->relay;
+    switch (demux_classify(frame, len)) {
+    case DEMUX_CHANNEL:
+        relay_channel_data(relay, &stream->tuple, frame, len, RELAY_COPY);
+        break;
+    case DEMUX_STUN:
+        if (turn_is_send_indication(frame, len)) {
+            relay_send_indication(relay, &stream->tuple, frame, len, RELAY_COPY);
+        } else {
+            relay_input(relay, &stream->tuple, frame, len);
+        }
+        break;
+    default:
+        metrics_inc(METRIC_RELAY_DROPPED_MALFORMED);
+        break;
+    }
+}
+
+/* Packets that still come for the client must not find the connection. */
+static void unlink_ports(struct relay *relay, const struct five_tuple *tuple) {
+    struct turn_allocation *a = turn_client_find(relay->server, tuple);
+    for (int i = 0; a && i < a->relay_count; i++) {
+        struct relay_port *port = a->relays[i].handle;
+        port->path.conn = NULL;
+    }
+}
+
+static void stream_closed(void *ctx) {
+    struct relay_stream *stream = ctx;
+    struct relay *relay = stream->relay;
+    hash_table_remove(&relay->streams, stream->hash, stream);
+    list_remove(&stream->node);
+    unlink_ports(relay, &stream->tuple);
+    turn_server_client_gone(relay->server, &stream->tuple);
+    relay_drain(relay);
+    free(stream);
+}
+
+void relay_streams_expire(struct relay *relay, uint64_t now_us) {
+    LIST_FOREACH_SAFE(node, after, &relay->idle_streams) {
+        struct relay_stream *stream = LIST_ENTRY(node, struct relay_stream, node);
+        if (stream->opened_us + IDLE_US > now_us) {
+            return;
+        }
+        list_remove(node);
+        if (!turn_client_find(relay->server, &stream->tuple)) {
+            conn_close(stream->conn, 0);
+        }
+    }
+}
+
+struct conn_handlers relay_stream_handlers(struct relay *relay) {
+    return (struct conn_handlers){
+        .opened = stream_opened, .frame = stream_frame, .closed = stream_closed, .ctx = relay};
+}
