@@ -29,7 +29,8 @@ configure_in() {
     shift
     [ -x configure ] && [ configure -nt configure.ac ] || autoreconf -fi || return 1
     mkdir -p "$dir"
-    [ -f "$dir/Makefile" ] || (cd "$dir" && ../configure -q "$@")
+    [ -f "$dir/Makefile" ] && [ "$(cat "$dir/.arguments" 2>/dev/null)" = "$*" ] && return
+    (cd "$dir" && ../configure -q "$@" && echo "$*" >.arguments)
 }
 
 build_in() { configure_in "$@" && make -s -C "$1" -j"$jobs" && cases 1 0 0; }
