@@ -39,7 +39,10 @@ def functions(path):
     lines = code_of(path.read_text()).splitlines()
     start = None
     for i, line in enumerate(lines):
-        if start is None and re.match(r"^[A-Za-z_].*\)\s*\{$|^[A-Za-z_ ].*\)\s*\{$", line):
+        short = re.match(r"^[A-Za-z_].*?(\w+)\((.*?)\) \{ .* \}$", line)
+        if start is None and short:
+            yield short.group(1), i + 1, 1, argument_count(short.group(2))
+        elif start is None and re.match(r"^[A-Za-z_ ].*\)\s*\{$", line):
             start = i
         elif start is not None and line == "}":
             head = start
