@@ -23,7 +23,7 @@ class Browser:
     def __init__(self, kind, inside=(), devices=None):
         if not os.path.exists(PROGRAMS[kind]) or not shutil.which("node"):
             raise tap.Skip(f"no {kind} or no node")
-        if not (HERE / "node_modules/playwright-core").exists():
+        if not (HERE / "node_modules/ws").exists():
             raise tap.Skip("npm ci has not run in tests/e2e")
         self.kind, self.count, self.replies, self.notes = kind, 0, queue.Queue(), []
         command = [*inside, "node", HERE / "driver.mjs", kind, *([str(devices)] if devices else [])]

@@ -7,13 +7,13 @@ import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
-import { chromium } from "playwright-core";
 import WebSocket from "ws";
 
 const CHROMIUM_ARGUMENTS = [
   "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
   "--disable-component-update", "--disable-sync", "--use-fake-ui-for-media-stream",
   "--allow-loopback-in-peer-connection", "--autoplay-policy=no-user-gesture-required", "--ignore-certificate-errors",
+  "--mute-audio", "--disable-dev-shm-usage", "--disable-renderer-backgrounding",
 ];
 
 const FIREFOX_PREFERENCES = {
@@ -34,48 +34,102 @@ const FIREFOX_PREFERENCES = {
 
 const note = (page, text) => process.stderr.write(`${page}: ${String(text).slice(0, 400)}\n`);
 
-/** Chromium by playwright-core over a pipe. */
+/** Requests and their replies by number, as both browsers' protocols have them. */
+class Calls {
+  waiting = new Map();
+  last = 0;
+
+  make(send, request) {
+    const id = ++this.last;
+    send(JSON.stringify({ id, ...request }));
+    return new Promise((resolve, reject) => this.waiting.set(id, { resolve, reject }));
+  }
+
+  settle({ id, result, error, message }) {
+    const call = this.waiting.get(id);
+    this.waiting.delete(id);
+    if (error) call?.reject(new Error(error.message ?? `${error}: ${message}`));
+    else call?.resolve(result);
+  }
+}
+
+/** Chromium by the DevTools protocol over a pipe: JSON, each message ended by a zero byte. */
 class Chromium {
   pages = new Map();
+  loads = new Map();
+  calls = new Calls();
 
   async start(folder, devices) {
     const fake = `--use-fake-device-for-media-stream${devices ? `=device-count=${devices}` : ""}`;
-    this.context = await chromium.launchPersistentContext(folder, {
-      executablePath: "/usr/bin/chromium", headless: true, args: [...CHROMIUM_ARGUMENTS, fake],
-      ignoreHTTPSErrors: true, env: { ...process.env, HOME: folder },
+    this.child = spawn("chromium", ["--headless=new", "--remote-debugging-pipe", `--user-data-dir=${folder}`,
+      ...CHROMIUM_ARGUMENTS, fake, "about:blank"],
+    { env: { ...process.env, HOME: folder }, stdio: ["ignore", "ignore", "ignore", "pipe", "pipe"] });
+    let rest = "";
+    this.child.stdio[4].setEncoding("utf8").on("data", (data) => {
+      const messages = (rest + data).split("\0");
+      rest = messages.pop();
+      for (const message of messages) this.receive(JSON.parse(message));
     });
+    const ended = new Promise((_, reject) => this.child.on("exit", () => reject(new Error("chromium ended"))));
+    ended.catch(() => {});
+    await Promise.race([this.call("Browser.getVersion"), ended]);
+  }
+
+  call(method, params = {}, sessionId = undefined) {
+    return this.calls.make((text) => this.child.stdio[3].write(`${text}\0`), { method, params, sessionId });
+  }
+
+  receive(message) {
+    const name = [...this.pages].find(([, session]) => session === message.sessionId)?.[0] ?? "chromium";
+    if (message.id) this.calls.settle(message);
+    else if (message.method === "Page.loadEventFired") this.loads.get(message.sessionId)?.();
+    else if (message.method === "Runtime.consoleAPICalled") {
+      note(name, message.params.args.map((a) => a.value ?? a.description).join(" "));
+    } else if (message.method === "Runtime.exceptionThrown") {
+      const { text, exception } = message.params.exceptionDetails;
+      note(name, exception?.description ?? text);
+    }
   }
 
   async open(name, url) {
-    let page = this.pages.get(name);
-    if (!page) {
-      page = await this.context.newPage();
-      page.on("console", (message) => note(name, message.text()));
-      page.on("pageerror", (error) => note(name, error.stack ?? error));
-      this.pages.set(name, page);
+    if (!this.pages.has(name)) {
+      const { targetId } = await this.call("Target.createTarget", { url: "about:blank" });
+      const { sessionId } = await this.call("Target.attachToTarget", { targetId, flatten: true });
+      this.pages.set(name, sessionId);
+      await this.call("Page.enable", {}, sessionId);
+      await this.call("Runtime.enable", {}, sessionId);
     }
-    await page.goto(url);
+    const session = this.pages.get(name);
+    const loaded = new Promise((resolve) => this.loads.set(session, resolve));
+    const { errorText } = await this.call("Page.navigate", { url }, session);
+    if (errorText) throw new Error(`${url}: ${errorText}`);
+    await loaded;
   }
 
-  evaluate(name, expression) {
-    return this.pages.get(name).evaluate(`(async () => (${expression}))()`);
+  async evaluate(name, expression) {
+    const { result, exceptionDetails } = await this.call("Runtime.evaluate",
+      { expression: `(async () => (${expression}))()`, awaitPromise: true, returnByValue: true, userGesture: true },
+      this.pages.get(name));
+    if (exceptionDetails) throw new Error(exceptionDetails.exception?.description ?? exceptionDetails.text);
+    return result.value;
   }
 
   async closePage(name) {
-    await this.pages.get(name).close();
+    await this.call("Page.close", {}, this.pages.get(name));
     this.pages.delete(name);
   }
 
-  stop() {
-    return this.context?.close();
+  async stop() {
+    const ended = new Promise((resolve) => this.child.on("exit", resolve));
+    this.call("Browser.close").catch(() => {});
+    await ended;
   }
 }
 
 /** Firefox by WebDriver BiDi over its WebSocket. */
 class Firefox {
   pages = new Map();
-  waiting = new Map();
-  lastId = 0;
+  calls = new Calls();
 
   async start(folder) {
     const lines = Object.entries(FIREFOX_PREFERENCES).map(([k, v]) => `user_pref("${k}", ${JSON.stringify(v)});`);
@@ -97,17 +151,13 @@ class Firefox {
   receive(message) {
     if (message.method === "log.entryAdded") {
       note("firefox", message.params.text);
-    } else if (this.waiting.has(message.id)) {
-      const { resolve, reject } = this.waiting.get(message.id);
-      this.waiting.delete(message.id);
-      message.type === "error" ? reject(new Error(`${message.error}: ${message.message}`)) : resolve(message.result);
+    } else {
+      this.calls.settle(message);
     }
   }
 
   call(method, params) {
-    const id = ++this.lastId;
-    this.socket.send(JSON.stringify({ id, method, params }));
-    return new Promise((resolve, reject) => this.waiting.set(id, { resolve, reject }));
+    return this.calls.make((text) => this.socket.send(text), { method, params });
   }
 
   async open(name, url) {

@@ -60,17 +60,40 @@ class Scene:
                 self.network.clear(place)
 
 
+# Opens the devices if the page asks first, fills the name in, and submits the form, as a person would.
+JOIN = """(async () => {
+  const until = async (look) => {
+    for (let i = 0; i < 400; i++) {
+      const found = look();
+      if (found) return found;
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+    throw new Error(`waited for ${look}, page: ${document.body.innerText.slice(0, 300)}`);
+  };
+  const name = await until(() => document.querySelector('#name'));
+  const preview = () => document.querySelector('.preview video')?.srcObject?.getVideoTracks()[0]?.readyState === 'live';
+  await until(() => preview() || document.querySelector('.preview-cover button'));
+  if (!preview()) document.querySelector('.preview-cover button').click();
+  await until(preview);
+  name.value = NAME;
+  name.dispatchEvent(new Event('input', { bubbles: true }));
+  document.querySelector('.prejoin-form button[type=submit]').click();
+  await until(() => window.turnoutRoom?.state === 'connected');
+  window.seen = [];
+  for (const event of ['reconnecting', 'reconnected', 'chat', 'participantJoined', 'participantLeft']) {
+    turnoutRoom.on(event, (detail) => seen.push({ event, resumed: detail?.resumed, text: detail?.message?.text }));
+  }
+  return true;
+})()"""
+
+
 class Person:
-    """Somebody in a call: a tab that has joined."""
+    """Somebody in a call: a tab in which the app's page was opened and the form sent."""
 
     def __init__(self, browser, name, url):
-        self.name = name
-        self.page = browser.page(url, name)
-        self.page.wait_for("document.readyState === 'complete'")
-
-    def join(self):
-        self.page.wait_for("window.turnoutRoom?.state === 'connected'", 30, f"{self.name} to be in the room")
-        return self
+        self.name, self.browser = name, browser
+        self.page = browser.page(url, f"{name} {url}")
+        self.page.evaluate(JOIN.replace("NAME", f"'{name}'"), timeout=60)
 
     def peers(self):
         """room.getStats(): one entry per other person."""
@@ -84,8 +107,31 @@ class Person:
         return tap.wait_for(lambda: next((p["path"] for p in self.peers() if p["path"]), None), 20,
                             f"{self.name}'s path")
 
+    def seen(self, event):
+        """What the room has told since the join."""
+        return [e for e in self.page.evaluate("seen") if e["event"] == event]
+
     def leave(self):
         self.page.close()
+
+
+@contextlib.contextmanager
+def call(scene, left, right, room=None, **options):
+    """Two people in one room: left and right are (browser kind, place)."""
+    url = scene.url(room or new_room(), **options)
+    people = []
+    try:
+        for name, where in (("ann", left), ("ben", right)):
+            people.append(Person(scene.browser(*where), name, url))
+        yield people
+    except AssertionError:
+        for person in people:
+            print(f"# {person.name}: {person.peers()}")
+            print("".join(f"#   {line}" for line in person.browser.notes[-15:]))
+        raise
+    finally:
+        for person in people:
+            person.leave()
 
 
 def new_room():
