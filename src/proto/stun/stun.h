@@ -140,6 +140,9 @@ int stun_msg_error(const struct stun_msg *msg, int *code, const char **reason, s
 /* The same for one attribute of a list, as the peers of CreatePermission. */
 int stun_attr_xor_addr(const struct stun_msg *msg, const struct stun_attr *attr, struct addr *out);
 
+/* CRC-32 as FINGERPRINT uses it, before its XOR (RFC 8489 section 14.7). */
+uint32_t stun_crc32(const void *data, size_t len);
+
 /* ------------------------------------------------------------------ writing (write.c) */
 
 /* A message starts at the writer's first byte (w->len must be 0). The header's length is kept right by
@@ -180,9 +183,11 @@ static inline size_t stun_hash_bytes(enum stun_hash h) {
     return h == STUN_HASH_SHA1 ? STUN_SHA1_BYTES : STUN_SHA256_BYTES;
 }
 
-/* HMAC of data; out has stun_hash_bytes(hash). -EIO when OpenSSL fails. */
-int stun_crypto_hmac(struct stun_crypto *c, enum stun_hash hash, struct stun_span key, struct stun_span data,
-                     uint8_t *out);
+/* HMAC in pieces: begin, any number of adds, end; out has stun_hash_bytes(hash). A failure inside OpenSSL
+ * is sticky and makes stun_hmac_end return -EIO. */
+void stun_hmac_begin(struct stun_crypto *c, enum stun_hash hash, struct stun_span key);
+void stun_hmac_add(struct stun_crypto *c, struct stun_span data);
+int stun_hmac_end(struct stun_crypto *c, uint8_t *out);
 
 /* Adds MESSAGE-INTEGRITY or MESSAGE-INTEGRITY-SHA256. */
 void stun_write_integrity(struct writer *w, struct stun_crypto *c, enum stun_hash hash, struct stun_span key);
@@ -218,7 +223,7 @@ int stun_ephemeral_parse(struct stun_ephemeral *out, const char *name, size_t le
 
 /* ------------------------------------------------------------------ streams (frame.c) */
 
-enum { STUN_FRAME_BYTES_MAX = 65535 + 4 + 3 };
+enum { STUN_FRAME_BYTES_MAX = 65535 + 20 };
 
 struct stun_frame {
     size_t len;    /* the message or ChannelData without padding: what a handler gets */
@@ -226,5 +231,5 @@ struct stun_frame {
 };
 
 /* The first frame of a byte stream (RFC 8656 section 3.5, RFC 8489 section 6.2.2): a STUN message or a ChannelData
- * message. -EAGAIN: more bytes are needed (fewer than 4, or the frame is not whole yet, then out is set); -EBADMSG: neither. */
+ * message. -EAGAIN: more bytes are needed (out is set when at least 4 are there); -EBADMSG: neither. */
 int stun_frame_next(struct stun_frame *out, const uint8_t *data, size_t len);
