@@ -55,7 +55,6 @@ struct turn_allocation {
     uint8_t relay_count;
     uint8_t permission_count, permission_room;
     uint8_t channel_count, channel_room;
-    uint8_t key_len;
     bool dying;
     char id[TURN_SESSION_ID_CHARS + 1]; /* session id for logs and management */
     char *user;                         /* user name as authenticated */
@@ -69,11 +68,16 @@ struct turn_allocation {
     void *user_data;
     /* ---- the machine's own */
     struct wheel_timer timer;
+    uint8_t key_len; /* 16: MD5, 32: SHA-256 */
     uint8_t key[32];
     uint8_t allocate_txid[12];
-    uint8_t reservation_token[8];
     bool has_reservation;
-    uint8_t extra_family_error; /* ADDRESS-ERROR-CODE of a second relay that could not be opened: 0, 40 or 8 */
+    bool has_quota;
+    uint8_t reservation_token[8];
+    uint8_t failed_family; /* ADDRESS-ERROR-CODE: the family that was also asked and not had, or 0, */
+    uint16_t failed_code;  /* and why: 440 or 508 */
+    uint8_t end_reason;    /* enum turn_reason, once dying */
+    uint8_t closing;       /* relays told to close already */
     struct turn_permission first_permission;
     struct turn_channel first_channel;
     struct list dying_node;
@@ -120,5 +124,6 @@ static inline bool turn_is_send_indication(const uint8_t *data, size_t len) {
 int turn_send_indication_parse(struct turn_send *out, const uint8_t *data, size_t len);
 
 /* Makes a Data indication around a payload that has room before (TURN_DATA_HEADROOM_*) and after it
- * (TURN_DATA_TAILROOM). Returns where the message begins and its length in *total. */
+ * (TURN_DATA_TAILROOM). Returns where the message begins and its length in *total; NULL when the payload is
+ * too long for a message (about 65,500 bytes). */
 uint8_t *turn_data_indication_wrap(uint8_t *payload, size_t len, const struct addr *peer, size_t *total);

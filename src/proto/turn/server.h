@@ -82,8 +82,8 @@ int turn_server_input(struct turn_server *s, const struct five_tuple *client, co
 /* The client's TCP, TLS or DTLS connection is gone: its allocation and requests end. (poll) */
 void turn_server_client_gone(struct turn_server *s, const struct five_tuple *client);
 
-/* Answers TURN_OUTPUT_LOOKUP_KEY. key: 16 bytes of MD5(user:realm:password), or NULL when there is no such user. (poll)
- * -ENOENT: the request waits no longer. */
+/* Answers TURN_OUTPUT_LOOKUP_KEY. key: 16 bytes of MD5(user:realm:password) (32 of SHA-256 when that was asked), or
+ * NULL when there is no such user. (poll) -ENOENT: the request waits no longer; -EINVAL: another length. */
 int turn_server_key(struct turn_server *s, uint64_t request, const uint8_t *key, size_t key_len,
                     const struct turn_time *now);
 
@@ -168,6 +168,7 @@ struct turn_output {
         struct {
             const char *realm; /* the machine's, valid until the next call of it */
             const char *user;
+            bool sha256; /* the key wanted is SHA-256 (32 bytes), not MD5 (16) */
         } lookup;
         struct {
             unsigned worker;

@@ -1,0 +1,240 @@
+/* What the files of this folder share. Not for others. */
+#pragma once
+
+#include "base/hash.h"
+#include "base/wheel.h"
+#include "proto/stun/stun.h"
+#include "proto/turn/allocation.h"
+#include "proto/turn/peer_rules.h"
+#include "proto/turn/server.h"
+
+#define US_PER_S 1000000ULL
+
+enum {
+    OUTPUTS_MAX = 8,             /* of one call: a reply, an event, a question, relays to close */
+    LIFETIME_DEFAULT_S = 600,    /* RFC 8656 section 3.2 */
+    PERMISSION_LIFETIME_S = 300, /* section 9 */
+    CHANNEL_LIFETIME_S = 600,    /* section 12 */
+    RESERVATION_LIFETIME_S = 30, /* section 7.2 */
+    PENDING_LIFETIME_S = 10,     /* a client gives up after 39.5 s; the answer comes in milliseconds or never */
+    NONCE_TEXT_MAX = 48,
+    UNKNOWN_MAX = 8,
+    LIMIT_BUCKETS = 2048,
+    REQUEST_WAITS = 1, /* a handler's result: no reply yet */
+};
+
+/* A copy of the settings that owns its strings. */
+struct settings {
+    char realm[TURN_REALM_MAX + 1];
+    char software[TURN_SOFTWARE_MAX + 1]; /* "": none */
+    char *secrets[TURN_SECRETS_MAX];
+    struct turn_settings plain; /* its pointers to strings are not used */
+};
+
+struct limit_bucket {
+    uint32_t second;
+    uint32_t count;
+};
+
+/* Something that may hold an open relay: first member of its owner, so that it can be freed as the owner. */
+struct held {
+    struct list node; /* in turn_server.dead when its time is over */
+    struct turn_relay relay;
+};
+
+/* A reserved port (RFC 8656 section 7.2) waiting for its token. */
+struct reservation {
+    struct held held;
+    struct wheel_timer timer;
+    uint8_t token[8];
+};
+
+/* What an Allocate request asks for, checked. */
+struct allocate_plan {
+    uint8_t families[TURN_RELAYS_MAX]; /* AF_INET, AF_INET6 in the order they are opened */
+    uint8_t family_count;
+    uint8_t failed_family;
+    uint16_t failed_code;
+    bool even;
+    bool pair;
+    bool has_token;
+    uint8_t token[8];
+    uint32_t lifetime_s;
+};
+
+enum pending_stage { PENDING_KEY, PENDING_RELAY };
+
+/* A request that waits for the caller's answer, with a copy of its message. */
+struct pending {
+    struct held held; /* the first of two relays, once open */
+    struct wheel_timer timer;
+    uint64_t id;
+    uint64_t hash;
+    struct five_tuple client;
+    enum pending_stage stage;
+    struct allocate_plan plan;
+    uint8_t opened; /* families tried so far */
+    bool has_quota;
+    uint8_t key_len;
+    uint8_t key[STUN_KEY_BYTES_MAX];
+    uint64_t credential_expiry_s;
+    size_t len;
+    uint8_t message[];
+};
+
+struct turn_server {
+    struct settings *settings;
+    struct stun_crypto *crypto;
+    struct hash_key hash_key;
+    struct hash_table allocations; /* by five-tuple */
+    struct hash_table pendings;    /* by five-tuple and transaction id */
+    struct hash_table requests;    /* the same by request id */
+    struct wheel allocation_wheel, pending_wheel, reservation_wheel;
+    struct list reservations; /* struct held */
+    struct list dying;        /* allocations to report and free */
+    struct list dead;         /* struct held to close and free */
+    size_t reservation_count;
+    uint64_t next_request;
+    uint64_t now_us; /* of the call being served */
+
+    struct turn_output outputs[OUTPUTS_MAX];
+    unsigned output_first, output_count;
+    void *free_next; /* what the last output lent, freed by the next poll */
+    uint8_t reply[TURN_MESSAGE_BYTES_MAX];
+    char event_user[TURN_USER_TEXT_MAX + 1];
+    char lookup_user[STUN_USERNAME_BYTES_MAX + 1];
+    struct addr event_peer;
+    struct limit_bucket limits[LIMIT_BUCKETS];
+};
+
+enum lookup_state { LOOKUP_NOT_ASKED, LOOKUP_FOUND, LOOKUP_NONE };
+
+/* One request being served. */
+struct request {
+    struct turn_server *server;
+    const struct five_tuple *client;
+    const struct stun_msg *msg;
+    struct turn_time now;
+    struct turn_allocation *allocation; /* of this client, or NULL */
+    struct writer reply;                /* a success response, to which handlers add attributes */
+    enum turn_reason reason;
+    const struct addr *peer; /* for the event */
+    uint16_t channel;
+    /* credentials */
+    const char *user; /* in the message */
+    size_t user_len;
+    enum stun_hash hash; /* of the key: SHA1 stands for MD5 and MESSAGE-INTEGRITY */
+    bool nonce_expired;
+    bool ephemeral; /* the credential ends at credential_expiry_s */
+    bool has_quota;
+    bool authenticated; /* the key below has verified the request and signs the reply */
+    enum lookup_state lookup;
+    uint8_t key_len;
+    uint8_t key[STUN_KEY_BYTES_MAX];
+    uint64_t credential_expiry_s;
+    uint16_t unknown[UNKNOWN_MAX];
+    size_t unknown_count;
+};
+
+/* attrs.c */
+bool turn_attr_known(uint16_t type);
+
+/* request.c: serves a message; allocation and reply are filled in here. */
+int request_serve(struct request *r);
+/* Reads the stored message of a pending request into r and msg. */
+void request_resume(struct request *r, struct stun_msg *msg, const struct pending *p, const struct turn_time *now);
+void request_user_text(const struct request *r, char out[STUN_USERNAME_BYTES_MAX + 1]);
+/* Sends the reply for a handler's result: 0 or an error code. */
+void request_answer(struct request *r, int code);
+
+/* nonce.c */
+enum nonce_state { NONCE_VALID, NONCE_EXPIRED, NONCE_FOREIGN };
+void nonce_make(const struct request *r, char out[NONCE_TEXT_MAX]);
+enum nonce_state nonce_check(const struct request *r, const uint8_t *nonce, size_t len);
+
+/* settings.c */
+void settings_drop(struct turn_server *s);
+
+/* What 401 and 438 offer as PASSWORD-ALGORITHMS: SHA-256 first, so that a client that knows both takes it. */
+extern const uint8_t auth_password_algorithms[8];
+
+/* auth.c: 0, or an error code with r->reason set; auth_verify also REQUEST_WAITS. */
+int auth_check_form(struct request *r);
+int auth_verify(struct request *r);
+const char *auth_realm(const struct request *r);
+bool auth_user_equals(const struct request *r, const char *name);
+
+/* limit.c: may another challenge go to this client? */
+bool limit_challenge(struct turn_server *s, const struct five_tuple *client, uint64_t now_us);
+
+/* reply.c */
+void reply_begin(struct request *r);
+void reply_send_success(struct request *r);
+void reply_send_error(struct request *r, int code);
+
+/* output.c */
+struct turn_output *output_push(struct turn_server *s, enum turn_output_type type, const struct five_tuple *client);
+void output_event(struct request *r, enum turn_event event, struct turn_allocation *a);
+void output_denied(struct request *r, int code);
+void output_close(struct turn_server *s, void *handle);
+
+/* pending.c */
+/* Stores the request; NULL: no room or no memory. Nothing is asked yet. */
+struct pending *pending_new(struct request *r, enum pending_stage stage);
+bool pending_exists(const struct turn_server *s, const struct five_tuple *client, const uint8_t *txid);
+/* Another Allocate of this client that waits for a relay. */
+bool pending_allocates(const struct turn_server *s, const struct five_tuple *client);
+struct pending *pending_find(const struct turn_server *s, uint64_t id, enum pending_stage stage);
+/* Takes it out of all tables; the caller frees or drops it. */
+void pending_unlink(struct turn_server *s, struct pending *p);
+/* Gives back its quota; closes its relay at the next poll and frees it. */
+void pending_drop(struct turn_server *s, struct pending *p);
+void pending_fired(struct wheel_timer *timer, void *ctx);
+void pending_drop_client(struct turn_server *s, const struct five_tuple *client);
+
+/* reservation.c */
+/* Keeps a relay for 30 s under a new token. -ENOSPC, -ENOMEM. */
+int reservation_add(struct turn_server *s, const struct turn_relay *relay, uint8_t token[8]);
+/* Hands out the relay of a token and forgets it. -ENOENT. */
+int reservation_take(struct turn_server *s, const uint8_t token[8], struct turn_relay *out);
+void reservation_fired(struct wheel_timer *timer, void *ctx);
+
+/* allocation.c */
+struct turn_allocation *allocation_new(struct request *r, const struct allocate_plan *plan);
+void allocation_end(struct turn_server *s, struct turn_allocation *a, enum turn_reason reason);
+void allocation_free(struct turn_server *s, struct turn_allocation *a);
+void allocation_set_timer(struct turn_server *s, struct turn_allocation *a);
+void allocation_fired(struct wheel_timer *timer, void *ctx);
+
+/* quota.c: 0, 486 or 508. */
+int quota_take(struct request *r);
+void quota_give(struct turn_server *s, const char *user);
+
+/* permission.c */
+struct turn_permission *permission_find(const struct turn_allocation *a, const struct addr *ip);
+/* Room for n more. -ENOSPC, -ENOMEM. */
+int permission_reserve(struct turn_allocation *a, size_t n);
+/* Makes or refreshes; there must be room. */
+void permission_refresh(struct turn_server *s, struct turn_allocation *a, const struct addr *peer);
+void permission_drop_expired(struct turn_allocation *a, uint64_t now_us);
+/* After a change of the peer rules. */
+void permission_judge_again(struct turn_server *s, struct turn_allocation *a);
+int handle_create_permission(struct request *r);
+/* 0, 403 or 443 for a peer of this allocation. */
+int permission_check_peer(const struct request *r, const struct addr *peer, bool with_port);
+
+/* channel.c */
+int handle_channel_bind(struct request *r);
+void channel_drop_expired(struct turn_allocation *a, uint64_t now_us);
+/* Sets each channel's `permitted` after the permissions changed. */
+void channel_sync(struct turn_allocation *a);
+void channel_judge_again(struct turn_server *s, struct turn_allocation *a);
+
+/* allocate.c, refresh.c, binding.c */
+int handle_allocate(struct request *r);
+int handle_refresh(struct request *r);
+int handle_binding(struct request *r);
+/* Goes on with an Allocate: the next family to open, or the end. */
+void allocate_next(struct turn_server *s, struct pending *p, const struct turn_opened *opened,
+                   const struct turn_time *now);
+uint32_t lifetime_of(const struct request *r, uint32_t wanted_s);

@@ -1,0 +1,57 @@
+/* Nonces without state: time and a MAC over time, the client's address and the realm. Nothing is kept for a
+ * client that has not authenticated, and a nonce works for the address that it was sent to only. With
+ * PASSWORD-ALGORITHMS it begins with the nonce cookie and security feature bits of RFC 8489 section 9.2. */
+#include "proto/turn/internal.h"
+
+#include "base/text.h"
+
+enum { TIME_BYTES = 4, MAC_BYTES = 12, BODY_BYTES = TIME_BYTES + MAC_BYTES, BODY_CHARS = 22 };
+
+static const char cookie_sha256[] = "obMatJos2gAAA"; /* bit 0: password algorithms */
+
+static const char *prefix_of(const struct request *r) { return r->server->settings->plain.sha256 ? cookie_sha256 : ""; }
+
+/* False when OpenSSL fails; such a nonce is never valid. */
+static bool nonce_mac(const struct request *r, const uint8_t time[TIME_BYTES], uint8_t out[STUN_SHA1_BYTES]) {
+    struct turn_server *s = r->server;
+    const char *realm = auth_realm(r);
+    const char *prefix = prefix_of(r);
+    const uint8_t *key = s->settings->plain.nonce_key;
+    stun_hmac_begin(s->crypto, STUN_HASH_SHA1, (struct stun_span){key, sizeof s->settings->plain.nonce_key});
+    stun_hmac_add(s->crypto, (struct stun_span){time, TIME_BYTES});
+    stun_hmac_add(s->crypto, (struct stun_span){&r->client->remote, sizeof r->client->remote});
+    stun_hmac_add(s->crypto, (struct stun_span){prefix, strlen(prefix) + 1});
+    stun_hmac_add(s->crypto, (struct stun_span){realm, strlen(realm)});
+    return stun_hmac_end(s->crypto, out) == 0;
+}
+
+static uint32_t seconds(const struct request *r) { return (uint32_t)(r->now.now_us / US_PER_S); }
+
+void nonce_make(const struct request *r, char out[NONCE_TEXT_MAX]) {
+    uint8_t body[TIME_BYTES + STUN_SHA1_BYTES] = {0};
+    const char *prefix = prefix_of(r);
+    size_t n = strlen(prefix);
+    store_be32(body, seconds(r));
+    nonce_mac(r, body, body + TIME_BYTES);
+    memcpy(out, prefix, n);
+    base64url_encode(out + n, body, BODY_BYTES);
+}
+
+enum nonce_state nonce_check(const struct request *r, const uint8_t *nonce, size_t len) {
+    uint8_t body[BODY_BYTES];
+    uint8_t mac[STUN_SHA1_BYTES];
+    const char *prefix = prefix_of(r);
+    size_t n = strlen(prefix);
+    if (len != n + BODY_CHARS || memcmp(nonce, prefix, n) != 0 ||
+        base64url_decode(body, sizeof body, (const char *)nonce + n, BODY_CHARS) != BODY_BYTES) {
+        return NONCE_FOREIGN;
+    }
+    if (!nonce_mac(r, body, mac) || !bytes_equal_ct(mac, body + TIME_BYTES, MAC_BYTES)) {
+        return NONCE_FOREIGN;
+    }
+    uint32_t age = seconds(r) - load_be32(body); /* a future one wraps to a great age */
+    if (age > UINT32_MAX / 2) {
+        return NONCE_FOREIGN;
+    }
+    return age < r->server->settings->plain.nonce_lifetime_s ? NONCE_VALID : NONCE_EXPIRED;
+}

@@ -1,0 +1,141 @@
+#include "proto/turn/internal.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+struct turn_permission *permission_find(const struct turn_allocation *a, const struct addr *ip) {
+    for (size_t i = 0; i < a->permission_count; i++) {
+        if (addr_equal_ip(&a->permissions[i].ip, ip)) {
+            return &a->permissions[i];
+        }
+    }
+    return NULL;
+}
+
+int permission_reserve(struct turn_allocation *a, size_t n) {
+    size_t wanted = a->permission_count + n;
+    if (wanted > TURN_PERMISSIONS_MAX) {
+        return -ENOSPC;
+    }
+    size_t room = a->permission_room;
+    while (room < wanted) {
+        room = room * 4 < TURN_PERMISSIONS_MAX ? room * 4 : TURN_PERMISSIONS_MAX;
+    }
+    if (room == a->permission_room) {
+        return 0;
+    }
+    struct turn_permission *old = a->permissions == &a->first_permission ? NULL : a->permissions;
+    struct turn_permission *bigger = realloc(old, room * sizeof *bigger);
+    if (!bigger) {
+        return -ENOMEM;
+    }
+    if (!old) {
+        bigger[0] = a->first_permission;
+    }
+    a->permissions = bigger;
+    a->permission_room = (uint8_t)room;
+    return 0;
+}
+
+void permission_refresh(struct turn_server *s, struct turn_allocation *a, const struct addr *peer) {
+    struct turn_permission *p = permission_find(a, peer);
+    if (!p) {
+        p = &a->permissions[a->permission_count++];
+        p->ip = *peer;
+        p->ip.port = 0;
+    }
+    p->expiry_us = s->now_us + PERMISSION_LIFETIME_S * US_PER_S;
+    p->by_port = peer_rules_judge_ip(s->settings->plain.peers, peer) == PEER_BY_PORT;
+}
+
+static void remove_at(struct turn_allocation *a, size_t i) {
+    a->permissions[i] = a->permissions[--a->permission_count];
+}
+
+void permission_drop_expired(struct turn_allocation *a, uint64_t now_us) {
+    for (size_t i = a->permission_count; i-- > 0;) {
+        if (a->permissions[i].expiry_us <= now_us) {
+            remove_at(a, i);
+        }
+    }
+}
+
+void permission_judge_again(struct turn_server *s, struct turn_allocation *a) {
+    for (size_t i = a->permission_count; i-- > 0;) {
+        enum peer_verdict verdict = peer_rules_judge_ip(s->settings->plain.peers, &a->permissions[i].ip);
+        a->permissions[i].by_port = verdict == PEER_BY_PORT;
+        if (verdict == PEER_DENIED) {
+            remove_at(a, i);
+        }
+    }
+}
+
+int permission_check_peer(const struct request *r, const struct addr *peer, bool with_port) {
+    const struct peer_rules *rules = r->server->settings->plain.peers;
+    bool allowed = with_port ? peer_rules_allow(rules, peer) : peer_rules_judge_ip(rules, peer) != PEER_DENIED;
+    if (!allowed) {
+        return 403;
+    }
+    return turn_relay_for(r->allocation, peer) ? 0 : 443;
+}
+
+/* The peers of a request, without repetition. 0, or an error code. */
+static int read_peers(struct request *r, struct addr *peers, size_t *count) {
+    *count = 0;
+    for (size_t i = 0; i < r->msg->attr_count; i++) {
+        struct addr *peer = &peers[*count];
+        bool seen = false;
+        if (r->msg->attrs[i].type != STUN_ATTR_XOR_PEER_ADDRESS) {
+            continue;
+        }
+        if (stun_attr_xor_addr(r->msg, &r->msg->attrs[i], peer) < 0) {
+            return 400;
+        }
+        r->peer = peer;
+        int code = permission_check_peer(r, peer, false);
+        if (code != 0) {
+            return code;
+        }
+        for (size_t k = 0; k < *count && !seen; k++) {
+            seen = addr_equal_ip(&peers[k], peer);
+        }
+        *count += !seen;
+    }
+    return *count > 0 ? 0 : 400;
+}
+
+/* RFC 8656 section 10.2: all of the peers or none. */
+int handle_create_permission(struct request *r) {
+    struct turn_allocation *a = r->allocation;
+    struct addr peers[STUN_ATTRS_MAX];
+    size_t count, fresh = 0;
+    int code = read_peers(r, peers, &count);
+    if (code != 0) {
+        if (r->peer) {
+            r->server->event_peer = *r->peer;
+            r->peer = &r->server->event_peer;
+        }
+        return code;
+    }
+    for (size_t i = 0; i < count; i++) {
+        fresh += !permission_find(a, &peers[i]);
+    }
+    r->server->event_peer = peers[0];
+    r->peer = &r->server->event_peer;
+    int rc = permission_reserve(a, fresh);
+    if (rc < 0) {
+        return rc == -ENOSPC ? 508 : 500;
+    }
+    for (size_t i = 0; i < count; i++) {
+        permission_refresh(r->server, a, &peers[i]);
+    }
+    channel_sync(a);
+    allocation_set_timer(r->server, a);
+    output_event(r, TURN_EVENT_PERMISSION, a);
+    return 0;
+}
+
+bool turn_server_send_allowed(const struct turn_server *s, const struct turn_allocation *a, const struct addr *peer) {
+    const struct turn_permission *p = permission_find(a, peer);
+    return p && (!p->by_port || peer_rules_allow(s->settings->plain.peers, peer));
+}

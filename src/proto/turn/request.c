@@ -1,0 +1,146 @@
+/* The way of a request: credentials, unknown attributes, the allocation, then its own handler. */
+#include "proto/turn/internal.h"
+
+#include <errno.h>
+
+struct method {
+    uint16_t number;
+    bool open;             /* without credentials */
+    bool needs_allocation; /* 437 without one */
+    int (*handle)(struct request *r);
+};
+
+static const struct method methods[] = {
+    {STUN_BINDING, true, false, handle_binding},
+    {STUN_ALLOCATE, false, false, handle_allocate},
+    {STUN_REFRESH, false, true, handle_refresh},
+    {STUN_CREATE_PERMISSION, false, true, handle_create_permission},
+    {STUN_CHANNEL_BIND, false, true, handle_channel_bind},
+};
+
+static const struct method *find_method(uint16_t number) {
+    for (size_t i = 0; i < sizeof methods / sizeof methods[0]; i++) {
+        if (methods[i].number == number) {
+            return &methods[i];
+        }
+    }
+    return NULL;
+}
+
+static enum turn_reason usual_reason(int code) {
+    switch (code) {
+    case 400:
+        return TURN_REASON_MALFORMED;
+    case 403:
+        return TURN_REASON_FORBIDDEN_PEER;
+    case 437:
+        return TURN_REASON_MISMATCH;
+    case 441:
+        return TURN_REASON_WRONG_USER;
+    case 486:
+        return TURN_REASON_QUOTA;
+    case 500:
+        return TURN_REASON_INTERNAL;
+    case 508:
+        return TURN_REASON_CAPACITY;
+    default:
+        return TURN_REASON_UNSUPPORTED;
+    }
+}
+
+void request_answer(struct request *r, int code) {
+    if (code == 0) {
+        reply_send_success(r);
+        return;
+    }
+    if (r->reason == TURN_REASON_NONE) {
+        r->reason = usual_reason(code);
+    }
+    output_denied(r, code);
+    reply_send_error(r, code);
+}
+
+void request_resume(struct request *r, struct stun_msg *msg, const struct pending *p, const struct turn_time *now) {
+    const uint8_t *user = NULL;
+    stun_msg_parse(msg, p->message, p->len); /* it parsed before */
+    r->client = &p->client;
+    r->msg = msg;
+    r->now = *now;
+    r->allocation = turn_client_find(r->server, &p->client);
+    if (stun_msg_bytes(msg, STUN_ATTR_USERNAME, &user, &r->user_len) == 0) {
+        r->user = (const char *)user;
+    }
+    r->hash = p->key_len == STUN_SHA256_BYTES ? STUN_HASH_SHA256 : STUN_HASH_SHA1;
+    r->key_len = p->key_len;
+    memcpy(r->key, p->key, p->key_len);
+    r->has_quota = p->has_quota;
+    r->credential_expiry_s = p->credential_expiry_s;
+}
+
+void request_user_text(const struct request *r, char out[STUN_USERNAME_BYTES_MAX + 1]) {
+    memcpy(out, r->user, r->user_len);
+    out[r->user_len] = '\0';
+}
+
+/* A reservation token names the worker that holds the port (its first byte). Only a client with a nonce of
+ * ours gets this far; who owns the token checks the credentials. */
+static bool forward_to_owner(struct request *r) {
+    const struct turn_settings *plain = &r->server->settings->plain;
+    const uint8_t *token;
+    size_t len;
+    if (r->msg->method != STUN_ALLOCATE || r->allocation ||
+        stun_msg_bytes(r->msg, STUN_ATTR_RESERVATION_TOKEN, &token, &len) < 0 || len != 8 ||
+        token[0] == plain->worker || token[0] >= plain->worker_count) {
+        return false;
+    }
+    output_push(r->server, TURN_OUTPUT_FORWARD, r->client)->forward.worker = token[0];
+    return true;
+}
+
+static int check_unknown(struct request *r) {
+    r->unknown_count = stun_msg_unknown(r->msg, turn_attr_known, r->unknown, UNKNOWN_MAX - 1);
+    return r->unknown_count > 0 ? 420 : 0;
+}
+
+static int check_owner(const struct request *r) {
+    if (!r->allocation) {
+        return 437;
+    }
+    return auth_user_equals(r, r->allocation->user) ? 0 : 441;
+}
+
+static int run(struct request *r, const struct method *m) {
+    int code = m->open ? 0 : auth_verify(r);
+    if (code == 0) {
+        code = check_unknown(r);
+    }
+    if (code == 0 && m->needs_allocation) {
+        code = check_owner(r);
+    }
+    if (code == 0) {
+        reply_begin(r);
+        code = m->handle(r);
+    }
+    return code;
+}
+
+int request_serve(struct request *r) {
+    const struct method *m = r->msg->class == STUN_REQUEST ? find_method(r->msg->method) : NULL;
+    if (!m) {
+        return -EPROTO;
+    }
+    int code = 0;
+    if (!m->open) {
+        code = r->msg->len > TURN_PENDING_MESSAGE_MAX ? 400 : auth_check_form(r);
+        if (code == 0 && forward_to_owner(r)) {
+            return 0;
+        }
+    }
+    if (code == 0) {
+        code = run(r, m);
+    }
+    if (code != REQUEST_WAITS) {
+        request_answer(r, code);
+    }
+    return 0;
+}
