@@ -1,6 +1,7 @@
-#include "proto/turn/internal.h"
+#include "proto/turn/allocation.h"
 
 #include "base/rng.h"
+#include "proto/turn/internal.h"
 
 #include <stdlib.h>
 
