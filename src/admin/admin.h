@@ -46,12 +46,16 @@ struct admin_summary {
 
 struct admin_hooks {
     void *ctx;
-    /* By enum admin_verb_id. NULL: the verb answers "unavailable". */
+    /* By enum admin_verb_id. NULL: status, log level and selftest are answered by admin itself, others
+     * answer "unavailable". */
     admin_handler *verbs[ADMIN_VERB_COUNT];
     void (*summary)(void *ctx, struct admin_summary *out);
     /* Fills at most ADMIN_CHECKS_MAX rows and returns their number: listeners open, store fine, ...
      * Must not wait. The ticking of the loops is checked by admin itself. */
     size_t (*checks)(void *ctx, struct admin_check *out);
+    /* [{"kind":"udp","address":"0.0.0.0:3478"}] as really bound; kind: udp, tcp, tls, dtls, http, https, stats.
+     * A new reference. May be NULL. */
+    struct json_t *(*listeners)(void *ctx);
 };
 
 struct admin_options {

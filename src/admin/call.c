@@ -163,8 +163,11 @@ void admin_call_start(struct admin *admin, struct admin_client *client, const st
     call->uid = uid;
     admin_client_set_call(client, call);
     admin_handler *handler = admin->hooks.verbs[call->verb->id];
+    admin_handler *builtin = admin_builtin(call->verb->id);
     if (handler) {
         handler(admin->hooks.ctx, call);
+    } else if (builtin) {
+        builtin(admin, call);
     } else {
         admin_call_fail(call, "unavailable", "The daemon cannot do this as it is configured.");
     }

@@ -79,3 +79,6 @@ const struct loop *admin_health_stuck_loop(const struct admin *admin, uint64_t p
 json_t *admin_health_report(const struct admin *admin, bool *ready);
 
 enum { ADMIN_READY_PATIENCE_US = 5 * 1000000, ADMIN_LIVE_PATIENCE_US = 30 * 1000000 };
+
+/* ---- builtin.c: what admin answers itself; NULL for other verbs ---- */
+admin_handler *admin_builtin(enum admin_verb_id verb);

@@ -42,6 +42,7 @@ static const struct admin_arg room_args[] = {
 static const struct admin_arg kick_args[] = {
     TEXT("room", "ROOM", REQUIRED_PLACE, ID_MAX_BYTES, "the room's name"),
     TEXT("identity", "IDENTITY", REQUIRED_PLACE, ID_MAX_BYTES, "the participant's identity"),
+    NUMBER("ban", "TIME", ADMIN_ARG_DURATION, 0, YEAR_S, "may not come back for that long (may at once)"),
     END,
 };
 
