@@ -27,6 +27,7 @@ struct http_server_options {
     uint32_t max_connections;  /* HTTP connections at once; 0: 1024 */
     uint32_t max_per_source;   /* of one address (trusted proxies are not counted); 0: 128 */
     uint32_t max_websockets;   /* 0: 10000 */
+    uint32_t ws_ping_ms; /* a WebSocket is pinged this often and gone after 2.25 times it without a sign; 0: 20000 */
 };
 
 /* NULL: no memory or libmicrohttpd refused (logged). control must outlive the server. */
