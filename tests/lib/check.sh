@@ -5,10 +5,11 @@ set -u
 cd "$(dirname "$(readlink -f "$0")")/../.."
 logs=var/check
 jobs=$(nproc)
+sanitizers=(CC=gcc --enable-sanitizers=address,undefined "CFLAGS=-g -O1")
 
 # Stage and its limit in seconds, in order.
 stages="packages:900 build:300 unit:300 man:60 web:300 integration:420 e2e:420 clang:300 sanitizers:600 distcheck:600"
-long_stages="long:3600"
+long_stages="peers-sanitized:900 threads:1500 repeats:2400"
 
 # Test cases of a stage are told by lines `@cases passed failed skipped`.
 cases() { echo "@cases $1 $2 $3"; }
@@ -43,7 +44,7 @@ stage_clang() { build_in build-clang CC=clang --enable-werror; }
 # The whole suite once more, with every memory error and undefined operation fatal. Without -Werror: gcc's
 # instrumentation makes it see conversions that are not there.
 stage_sanitizers() {
-    build_in build-san CC=gcc --enable-sanitizers=address,undefined CFLAGS='-g -O1' && make_check build-san
+    build_in build-san "${sanitizers[@]}" && make_check build-san
 }
 
 stage_distcheck() {
@@ -82,8 +83,18 @@ suite() { /usr/bin/python3 tests/lib/suite.py --build "${BUILD:-build-gcc}" "$@"
 stage_integration() { absent 'tests/integration/test_*.py' || suite tests/integration; }
 stage_e2e() { npm --prefix tests/e2e ci --ignore-scripts && suite tests/e2e; }
 
-# Real peers against the sanitizer build, and repeats that find rare races.
-stage_long() { BUILD=build-san suite tests/integration && suite --repeat 5 tests/integration tests/e2e; }
+# ---- only with --all
+
+# Real peers against the sanitizer build.
+stage_peers-sanitized() { build_in build-san "${sanitizers[@]}" && BUILD=build-san suite tests/integration; }
+
+# Every data race between control thread, store thread and workers is an error.
+stage_threads() {
+    build_in build-tsan CC=clang --enable-sanitizers=thread CFLAGS='-g -O1' && BUILD=build-tsan suite tests/integration
+}
+
+# Rare races of tests and daemon show when repeated.
+stage_repeats() { suite --repeat 5 tests/integration && suite --repeat 3 tests/e2e; }
 
 if [ "${1-}" = --stage ]; then
     "stage_$2"

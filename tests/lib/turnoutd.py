@@ -28,7 +28,8 @@ import tap
 from sources import ROOT
 
 BUILD = pathlib.Path(os.environ.get("TURNOUT_BUILD", ROOT / "build"))
-SANITIZER_SIGNS = ("ERROR: AddressSanitizer", "ERROR: LeakSanitizer", "runtime error:", "AddressSanitizer:DEADLYSIGNAL")
+SANITIZER_SIGNS = ("ERROR: AddressSanitizer", "ERROR: LeakSanitizer", "runtime error:", "AddressSanitizer:DEADLYSIGNAL",
+                   "WARNING: ThreadSanitizer")
 SECRET = "a-secret-for-tests-only"
 READY_TIMEOUT_S = 15
 
