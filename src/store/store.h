@@ -12,17 +12,18 @@ struct store;
 struct store_job {
     /* On the store thread. Returns a code for result. Not called while the database cannot be used. */
     int (*run)(struct store_db *db, struct store_job *job);
-    /* On reply_to's thread, always exactly once, also at shutdown. The job may be freed here. */
+    /* On reply_to's thread, exactly once, also for jobs that the stopping store cancels. The job may be freed here. */
     void (*done)(struct store_job *job);
-    struct loop *reply_to; /* NULL: done runs on the store thread */
-    int result;            /* run's return, or -ERR_DATABASE, or -ECANCELED when the store stops */
+    struct loop *reply_to;  /* NULL: done runs on the store thread */
+    int result;             /* run's return, or -ERR_DATABASE, or -ECANCELED when the store stops */
+    struct store_job *next; /* the store's */
 };
 
 /* Starts the thread and opens path (made on demand). A database that cannot be opened is not an error
  * here: it is logged, counted and tried again. -ENOMEM, -EAGAIN (no thread). */
 int store_start(struct store **out, const char *path);
-/* Finishes the job at hand, cancels the others, ends the thread. Loops that wait for done must still
- * exist; call their loop_run once more or free the jobs' owners after it. NULL is allowed. */
+/* Finishes the job at hand, cancels the others, ends the thread. Loops that wait for done must still exist;
+ * one that does not run any more never calls done. NULL is allowed. */
 void store_stop(struct store *store);
 
 /* Queues a job. -ENOBUFS when 4096 wait already: done is then not called. Any thread, wait-free. */

@@ -1,0 +1,112 @@
+#include "store/db.h"
+
+#include "base/error.h"
+#include "base/log.h"
+#include "store/migrations.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { BUSY_WAIT_MS = 2000 };
+
+/* Made by root, the file goes to the folder's owner: the account the server runs as. */
+static void give_to_folder_owner(int fd, const char *path) {
+    char folder[4096];
+    struct stat st;
+    const char *slash = strrchr(path, '/');
+    int len = slash ? (int)(slash - path) + 1 : 0;
+    snprintf(folder, sizeof folder, "%.*s.", len, path);
+    if (geteuid() == 0 && stat(folder, &st) == 0 && fchown(fd, st.st_uid, st.st_gid) < 0) {
+        log_warning("store", "cannot-give-away", LF_TEXT("path", path), LF_ERROR(-errno));
+    }
+}
+
+/* SQLite would make it readable for all. The journal files take over its mode. */
+static int make_file(const char *path) {
+    int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (fd < 0) {
+        return errno == EEXIST ? 0 : -errno;
+    }
+    give_to_folder_owner(fd, path);
+    close(fd);
+    return 0;
+}
+
+static int set_up(struct store_db *db, enum store_open how) {
+    static const char common[] = "PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON;";
+    sqlite3_busy_timeout(db->sqlite, BUSY_WAIT_MS);
+    sqlite3_db_config(db->sqlite, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
+    int rc = sql_exec(db, common);
+    if (rc == 0 && how != STORE_OPEN_READ) {
+        rc = sql_exec(db, "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA secure_delete = ON;");
+    }
+    if (rc < 0) {
+        return rc;
+    }
+    return how == STORE_OPEN_READ ? store_check_schema(db) : store_migrate(db);
+}
+
+int store_db_open(struct store_db **out, const char *path, enum store_open how) {
+    int flags = (how == STORE_OPEN_READ ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE) | SQLITE_OPEN_NOMUTEX |
+                SQLITE_OPEN_EXRESCODE;
+    int rc = how == STORE_OPEN_CREATE ? make_file(path) : 0;
+    struct store_db *db = calloc(1, sizeof *db);
+    *out = NULL;
+    if (rc < 0 || !db) {
+        free(db);
+        return rc < 0 ? rc : -ENOMEM;
+    }
+    rc = sqlite3_open_v2(path, &db->sqlite, flags, NULL);
+    if (rc != SQLITE_OK) {
+        rc = how != STORE_OPEN_CREATE && access(path, F_OK) < 0 ? -ENOENT : sql_error(db, rc, "open");
+    } else {
+        rc = set_up(db, how);
+    }
+    if (rc < 0) {
+        store_db_close(db);
+        return rc;
+    }
+    *out = db;
+    return 0;
+}
+
+void store_db_close(struct store_db *db) {
+    if (db) {
+        for (size_t i = 0; i < db->cached; i++) {
+            sqlite3_finalize(db->cache[i].stmt);
+        }
+        sqlite3_close(db->sqlite);
+        free(db);
+    }
+}
+
+int store_db_version(struct store_db *db, uint64_t *out) {
+    struct sql q;
+    sql_begin(&q, db, "PRAGMA data_version");
+    if (sql_step(&q) == 1) {
+        /* data_version moves with others' commits only, total_changes with ours. */
+        *out = ((uint64_t)sql_column_int(&q, 0) << 40) + (uint64_t)sqlite3_total_changes(db->sqlite);
+    }
+    return sql_end(&q);
+}
+
+int store_db_check(struct store_db *db) {
+    char answer[64] = "";
+    struct sql q;
+    sql_begin(&q, db, "PRAGMA quick_check(1)");
+    if (sql_step(&q) == 1) {
+        const char *text = (const char *)sqlite3_column_text(q.stmt, 0);
+        snprintf(answer, sizeof answer, "%s", text ? text : "");
+    }
+    int rc = sql_end(&q);
+    if (rc == 0 && strcmp(answer, "ok") != 0) {
+        log_error("store", "database-damaged", LF_TEXT("found", answer));
+        rc = -ERR_DATABASE;
+    }
+    return rc;
+}
