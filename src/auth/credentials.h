@@ -1,5 +1,6 @@
 /* TURN credentials from a shared secret (draft-uberti-behave-turn-rest-00): the name is
- * "<unix expiry>:<user>", the password base64(HMAC-SHA1(secret, name)). */
+ * "<unix expiry>:<user>", the password base64(HMAC-SHA1(secret, name)). Verifying them is the TURN server's
+ * matter (proto/stun). */
 #pragma once
 
 #include "auth/secret.h"
@@ -18,14 +19,7 @@ struct auth_credentials {
     uint64_t expires; /* unix seconds */
 };
 
-/* Signs with the first secret. user may hold anything but control characters; longer than AUTH_USER_MAX:
- * -EINVAL. */
+/* Signs with the first secret. user is UTF-8 without control characters, at most AUTH_USER_MAX bytes, and
+ * may be empty: -EINVAL. -ENOMEM, -EIO (OpenSSL). */
 int auth_credentials_issue(struct auth_credentials *out, const struct auth_secrets *secrets, const char *user,
                            uint64_t now_s, uint64_t lifetime_s);
-
-/* Takes "<expiry>:<user>" apart. *user points into name. -EINVAL when name has not that shape; expiry 0 has not. */
-int auth_credentials_parse(const void *name, size_t len, uint64_t *expires, const char **user, size_t *user_len);
-
-/* The password that secret gives for name. */
-int auth_credentials_password(char out[AUTH_PASSWORD_SIZE], const char *secret, size_t secret_len, const void *name,
-                              size_t len);

@@ -12,12 +12,12 @@ enum { AUTH_KEYS_MAX = 10000 }; /* further ones are ignored, with a warning */
 
 /* Begins to load at once. -ENOMEM, -ENOBUFS. */
 int auth_keys_new(struct auth_keys **out, struct loop *loop, struct store *store);
-/* After store_stop. */
+/* After store_stop, and when the loop runs no more. */
 void auth_keys_free(struct auth_keys *keys);
 
 /* True once the keys were read for the first time. */
 bool auth_keys_ready(const struct auth_keys *keys);
-/* The enabled key of that id, or NULL. Borrowed until the loop's next turn. */
+/* The enabled key of that id, or NULL. Borrowed until the loop turns again. */
 const struct store_api_key *auth_keys_find(const struct auth_keys *keys, const char *id);
 /* The first enabled key that may do all of permissions, or NULL: what the server itself signs with. */
 const struct store_api_key *auth_keys_any(const struct auth_keys *keys, uint32_t permissions);

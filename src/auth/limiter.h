@@ -7,7 +7,7 @@
 
 struct auth_limiter;
 
-/* sources: buckets kept (16 to 1 Mi, rounded up to a power of two, 24 bytes each). rate: tokens per minute, burst: the bucket's
+/* sources: buckets kept (16 to 1 Mi, rounded up to a power of two, 16 bytes each). rate: tokens per minute, burst: the bucket's
  * size; rate 0 lets everything pass. NULL: no memory. */
 struct auth_limiter *auth_limiter_new(size_t sources, uint64_t rate, uint64_t burst);
 void auth_limiter_free(struct auth_limiter *limiter);

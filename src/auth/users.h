@@ -24,7 +24,7 @@ typedef void auth_user_found(void *ctx, int rc, const struct store_user *user);
 
 /* capacity: users kept, at least 16. -ENOMEM, -ENOBUFS. */
 int auth_users_new(struct auth_users **out, struct loop *loop, struct store *store, size_t capacity);
-/* After store_stop; pending lookups are dropped. */
+/* After store_stop, and when the loop runs no more; pending lookups are dropped. */
 void auth_users_free(struct auth_users *users);
 
 /* From the cache: calls found before returning 0. Otherwise returns -EINPROGRESS and calls found later on this

@@ -2,10 +2,10 @@
 
 #include "base/error.h"
 #include "base/log.h"
+#include "store/file.h"
 #include "store/migrations.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,27 +14,13 @@
 
 enum { BUSY_WAIT_MS = 2000 };
 
-/* Made by root, the file goes to the folder's owner: the account the server runs as. */
-static void give_to_folder_owner(int fd, const char *path) {
-    char folder[4096];
-    struct stat st;
-    const char *slash = strrchr(path, '/');
-    int len = slash ? (int)(slash - path) + 1 : 0;
-    snprintf(folder, sizeof folder, "%.*s.", len, path);
-    if (geteuid() == 0 && stat(folder, &st) == 0 && fchown(fd, st.st_uid, st.st_gid) < 0) {
-        log_warning("store", "cannot-give-away", LF_TEXT("path", path), LF_ERROR(-errno));
-    }
-}
-
 /* SQLite would make it readable for all. The journal files take over its mode. */
 static int make_file(const char *path) {
-    int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
-    if (fd < 0) {
-        return errno == EEXIST ? 0 : -errno;
+    int fd = store_file_make(path);
+    if (fd >= 0) {
+        close(fd);
     }
-    give_to_folder_owner(fd, path);
-    close(fd);
-    return 0;
+    return fd >= 0 || fd == -EEXIST ? 0 : fd;
 }
 
 static int set_up(struct store_db *db, enum store_open how) {
