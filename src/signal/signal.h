@@ -50,9 +50,10 @@ struct signal_hooks {
 
 /* config is read here and in signal_reconfigure, not kept; hooks are copied. NULL: no memory. */
 struct signal_service *signal_new(struct loop *loop, const struct config *config, const struct signal_hooks *hooks);
+/* After http_server_free, whose last WebSockets still report here. NULL is allowed. */
 void signal_free(struct signal_service *service);
-/* Takes another configuration; rooms and sessions stay. -ENOMEM: the old one stays. */
-int signal_reconfigure(struct signal_service *service, const struct config *config);
+/* Takes another configuration; rooms and sessions stay. */
+void signal_reconfigure(struct signal_service *service, const struct config *config);
 /* Adds /v1/signal, /v1/ice-servers, /turn, /v1/rooms…, /v1/config and /v1/dev/token. */
 int signal_add_routes(struct signal_service *service, struct http_server *server);
 /* Tells every client that the server stops, and closes. No client can join from here on. */
