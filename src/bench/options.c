@@ -273,7 +273,7 @@ static void help_command(FILE *out, enum bench_command c) {
         }
         char left[64];
         snprintf(left, sizeof left, "--%s%s%s", o->name, o->arg ? " " : "", o->arg ? o->arg : "");
-        fprintf(out, "  %-32s %s%s%s%s\n", left, o->help, o->fallback ? " [" : "", o->fallback ? o->fallback : "",
+        fprintf(out, "  %-34s %s%s%s%s\n", left, o->help, o->fallback ? " [" : "", o->fallback ? o->fallback : "",
                 o->fallback ? "]" : "");
     }
 }
