@@ -2,6 +2,8 @@
 over TCP, with Chromium and with Firefox."""
 import contextlib
 
+import browser  # finds tests/lib
+
 import tap
 from scene import Scene, call, expect_video
 

@@ -1,6 +1,8 @@
 """The line to the server breaks; the call goes on and the session is resumed."""
 import time
 
+import browser  # finds tests/lib
+
 import tap
 from scene import SERVER, Scene, call, expect_video
 

@@ -6,6 +6,7 @@ import ipaddress
 import socket
 import threading
 
+import peers  # finds tests/lib
 import netns
 import stun
 import tap
