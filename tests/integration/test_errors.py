@@ -206,7 +206,7 @@ NONSENSE_LATER = {
         stun.CHANNEL_BIND, lambda t: [(stun.CHANNEL_NUMBER, struct.pack("!Hxx", 0x3FFF)),
                                       (stun.XOR_PEER_ADDRESS, stun.encode_address("127.0.0.1", 9, t))]),
     "a channel above the range": (
-        stun.CHANNEL_BIND, lambda t: [(stun.CHANNEL_NUMBER, struct.pack("!Hxx", 0x5000)),
+        stun.CHANNEL_BIND, lambda t: [(stun.CHANNEL_NUMBER, struct.pack("!Hxx", 0x8000)),
                                       (stun.XOR_PEER_ADDRESS, stun.encode_address("127.0.0.1", 9, t))]),
     "a channel bind without a peer": (stun.CHANNEL_BIND, lambda t: [(stun.CHANNEL_NUMBER, b"\x40\0\0\0")]),
     "a channel bind without a number": (

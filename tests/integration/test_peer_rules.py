@@ -142,12 +142,11 @@ def the_most_specific_rule_wins_and_allow_beats_deny():
 
 
 @tap.test
-def the_servers_own_listeners_are_denied_as_peers():
+def the_servers_own_udp_listener_is_denied_as_a_peer():
     with netns.Network(server=SERVER4) as net, net.enter("server"), Turnout(host=SERVER4) as t:
         client = allocated(t, 4, "udp")
-        replies = {port: client.bind_channel(stun.CHANNEL_FIRST + i, SERVER4, port).error
-                   for i, port in enumerate((t.udp[1], t.stats[1], t.http[1]))}
-        assert set(replies.values()) == {403}, replies
+        assert client.bind_channel(stun.CHANNEL_FIRST, SERVER4, t.udp[1]).error == 403
+        assert client.bind_channel(stun.CHANNEL_FIRST, SERVER4, t.udp[1] + 1).ok, "its other ports are peers"
 
 
 tap.main()

@@ -1,6 +1,7 @@
 #include "proto/demux/demux.h"
 
-/* First byte -> class (RFC 7983 section 7). 64..79 are TURN channels: channel numbers are 0x4000-0x4FFF. */
+/* First byte -> class (RFC 7983 section 7). TURN channels are 64..79, as far as RFC 8656 numbers them; clients of RFC 5766,
+ * which went on to 0x7FFF, use 80..127 too, and no other protocol does. */
 enum demux_class demux_classify(const uint8_t *data, size_t len) {
     if (len == 0) {
         return DEMUX_DROP;
@@ -9,7 +10,7 @@ enum demux_class demux_classify(const uint8_t *data, size_t len) {
     if (first <= 3) {
         return DEMUX_STUN;
     }
-    if (first >= 64 && first <= 79) {
+    if (first >= 64 && first <= 127) {
         return DEMUX_CHANNEL;
     }
     if (first >= 20 && first <= 63) {

@@ -2,9 +2,9 @@
 
 #include <errno.h>
 
-/* The two leading bits tell STUN (00) from ChannelData (01); channel numbers end at 0x4fff. */
+/* The two leading bits tell STUN (00) from ChannelData (01); channel numbers end at 0x7fff. */
 int stun_frame_next(struct stun_frame *out, const uint8_t *data, size_t len) {
-    if (len >= 1 && data[0] > 3 && (data[0] < 0x40 || data[0] > 0x4f)) {
+    if (len >= 1 && data[0] > 3 && (data[0] < 0x40 || data[0] > 0x7f)) {
         return -EBADMSG; /* at once: more bytes would not help */
     }
     if (len < 4) {

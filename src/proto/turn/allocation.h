@@ -15,7 +15,7 @@ enum {
     TURN_RELAYS_MAX = 2,       /* relayed addresses: one, or one per family (ADDITIONAL-ADDRESS-FAMILY) */
     TURN_SESSION_ID_CHARS = 12,
     TURN_CHANNEL_FIRST = 0x4000,
-    TURN_CHANNEL_LAST = 0x4fff,
+    TURN_CHANNEL_LAST = 0x7fff, /* RFC 8656 ends at 0x4fff; clients of RFC 5766, such as coturn's, go on to here */
     TURN_CHANNEL_HEADER_BYTES = 4,
     /* What turn_data_indication_wrap needs before the payload, and after it for padding. */
     TURN_DATA_HEADROOM_V4 = 20 + 12 + 4,

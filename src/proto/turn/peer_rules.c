@@ -355,6 +355,9 @@ static const struct {
 
 /* False when an IPv4 address inside is itself denied. */
 static bool judge_embedded(const struct peer_rules *rules, const struct addr *a) {
+    if (addr_is_loopback(a)) {
+        return true; /* ::1 is an address of its own (RFC 4291 section 2.5.3), not an IPv4-compatible 0.0.0.1 */
+    }
     for (size_t i = 0; i < sizeof embeddings / sizeof embeddings[0]; i++) {
         uint8_t ip[4];
         struct addr inner;
