@@ -12,7 +12,7 @@ struct wording {
 };
 
 static const struct wording wordings[] = {
-    {ENOENT, "not-found", "there is none of that name"},
+    {ENOENT, "not-found", "there is none"},
     {EEXIST, "conflict", "there is one already"},
     {EINVAL, "bad-request", "the value is not allowed"},
     {EPERM, "forbidden", "the configuration does not allow it"},

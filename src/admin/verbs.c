@@ -140,11 +140,6 @@ static const struct admin_arg log_level_args[] = {
     END,
 };
 
-static const struct admin_arg drain_args[] = {
-    NUMBER("timeout", "TIME", ADMIN_ARG_DURATION, 0, YEAR_S, "stop after this time in any case (drain-timeout)"),
-    END,
-};
-
 #define VERB(id, name, args, flags, help) [ADMIN_VERB_##id] = {ADMIN_VERB_##id, name, help, args, flags}
 
 const struct admin_verb admin_verb_table[ADMIN_VERB_COUNT] = {
@@ -182,7 +177,7 @@ const struct admin_verb admin_verb_table[ADMIN_VERB_COUNT] = {
     VERB(CONFIG_PORTS, "config ports", config_ports_args, ADMIN_VERB_OFFLINE,
          "Show the ports a firewall must let through"),
     VERB(LOG_LEVEL, "log level", log_level_args, 0, "Show or set the log level until the next reload"),
-    VERB(DRAIN, "drain", drain_args, 0, "Take no new work and stop when the present one has ended"),
+    VERB(DRAIN, "drain", no_args, 0, "Take no new work and stop when the present one has ended"),
     VERB(SELFTEST, "selftest", no_args, ADMIN_VERB_OFFLINE,
          "Try the server from here as a client would and say what to mend"),
 };

@@ -144,6 +144,17 @@ static int verb_option(struct cursor *c, const char *word, const char *equals) {
     return value ? set_value(c, arg, value) : complain(c, "%s needs a value.", word);
 }
 
+static bool begins_verbs(const char *word) {
+    size_t len = strlen(word);
+    for (size_t i = 0; i < ADMIN_VERB_COUNT; i++) {
+        const char *name = admin_verb_table[i].name;
+        if (strncmp(name, word, len) == 0 && name[len] == ' ') {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* The verb from the word at hand and perhaps the next. */
 static int take_verb(struct cursor *c, const char *word) {
     char two[64];
@@ -153,8 +164,15 @@ static int take_verb(struct cursor *c, const char *word) {
         c->out->verb = n > 0 && (size_t)n < sizeof two ? admin_verb_find(two) : NULL;
         c->at += c->out->verb != NULL;
     }
+    if (!c->out->verb && begins_verbs(word)) {
+        c->out->group = word;
+        for (; c->at < c->argc; c->at++) { /* what follows belongs to no verb */
+            c->out->help = c->out->help || strcmp(c->argv[c->at], "--help") == 0;
+        }
+        return 0;
+    }
     if (!c->out->verb) {
-        return complain(c, "There is no verb \"%s\" of that form; `turnoutctl --help` lists them.", word);
+        return complain(c, "There is no verb \"%s\"; `turnoutctl --help` lists them.", word);
     }
     c->place = c->out->verb->args;
     return 0;

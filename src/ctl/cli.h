@@ -17,6 +17,7 @@ struct ctl_command {
     bool version;
     bool secret_on_argv;           /* a password stood on the command line */
     const struct admin_verb *verb; /* NULL: none was given */
+    const char *group;             /* without a verb: the first word of several verbs, or NULL */
     struct json_t *args;           /* the caller's; also those for turnoutctl alone */
 };
 
@@ -24,8 +25,9 @@ struct ctl_command {
  * arguments when help is asked for. */
 int ctl_cli_parse(struct ctl_command *out, int argc, char *const *argv, char *why, size_t size);
 
-/* The program's help, or one verb's. */
+/* The program's help, or one verb's, or that of all verbs beginning with a word. */
 void ctl_help_program(FILE *out);
+void ctl_help_group(FILE *out, const char *group);
 void ctl_help_verb(FILE *out, const struct admin_verb *verb);
 
 /* Shell completion: prints the words that may stand in the place of the last of words, one per line. */

@@ -49,6 +49,19 @@ void ctl_help_verb(FILE *out, const struct admin_verb *verb) {
     }
 }
 
+void ctl_help_group(FILE *out, const char *group) {
+    size_t len = strlen(group);
+    fputs("Usage:\n", out);
+    for (size_t i = 0; i < ADMIN_VERB_COUNT; i++) {
+        const struct admin_verb *verb = &admin_verb_table[i];
+        if (strncmp(verb->name, group, len) == 0 && verb->name[len] == ' ') {
+            fputs("  ", out);
+            put_usage(out, verb);
+            fprintf(out, "\n      %s.\n", verb->help);
+        }
+    }
+}
+
 void ctl_help_program(FILE *out) {
     fputs("Usage: turnoutctl [OPTION]... VERB [ARGUMENT]...\n\nManages turnoutd, the STUN, TURN and signaling "
           "server.\n\n"

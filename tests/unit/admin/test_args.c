@@ -25,7 +25,7 @@ static void fitting_arguments_pass(void **state) {
     char why[200];
     assert_int_equal(check("user add", "{\"name\":\"alice\",\"password\":\"x y\",\"realm\":\"example.org\"}", why), 0);
     assert_int_equal(check("sessions list", "{\"limit\":0}", why), 0);
-    assert_int_equal(check("drain", "{\"timeout\":1}", why), 0);
+    assert_int_equal(check("token create", "{\"ttl\":1}", why), 0);
     assert_int_equal(check("log level", "{\"level\":\"debug\"}", why), 0);
     assert_int_equal(check("token create", "{\"room\":\"r\",\"hidden\":false}", why), 0);
     assert_int_equal(admin_verb_check_args(admin_verb_find("status"), NULL, why, sizeof why), 0);
@@ -42,7 +42,7 @@ static void misfits_are_refused_with_a_sentence(void **state) {
         {"sessions list", "{\"limit\":-1}", "too small"},
         {"sessions list", "{\"limit\":1000001}", "too large"},
         {"sessions list", "{\"limit\":1.5}", "whole number"},
-        {"drain", "{\"timeout\":0}", "too small"},
+        {"token create", "{\"ttl\":0}", "too small"},
         {"sessions kill", "{}", "\"id\" is missing"},
         {"sessions kill", "{\"id\":7}", "must be a string"},
         {"sessions kill", "{\"id\":\"\"}", "must not be empty"},

@@ -65,7 +65,7 @@ static void arguments_by_place_and_by_name_are_taken(void **state) {
     expect("sessions list --limit 5", "sessions list", "{\"limit\":5}");
     expect("participants mute r i --track t", "participants mute",
            "{\"room\":\"r\",\"identity\":\"i\",\"track\":\"t\"}");
-    expect("drain --timeout 15m", "drain", "{\"timeout\":900}");
+    expect("credentials create --ttl 15m", "credentials create", "{\"ttl\":900}");
     expect("log level debug", "log level", "{\"level\":\"debug\"}");
     expect("peer remove 7", "peer remove", "{\"id\":7}");
 }
@@ -80,7 +80,6 @@ static void flags_have_three_forms(void **state) {
 
 static void wrong_use_is_explained(void **state) {
     (void)state;
-    refuse("sessions", "no verb");
     refuse("reboot now", "\"reboot\"");
     refuse("status now", "too many");
     refuse("sessions kill", "ID is missing");
@@ -88,8 +87,8 @@ static void wrong_use_is_explained(void **state) {
     refuse("sessions list --limit=x", "not a number");
     refuse("sessions list --limit 1 --limit 2", "given twice");
     refuse("sessions list --no-limit", "no option --no-limit");
-    refuse("drain --timeout 1w", "not a time");
-    refuse("drain --timeout 2000000d", "too large");
+    refuse("credentials create --ttl 1w", "not a time");
+    refuse("credentials create --ttl 2000000d", "too large");
     refuse("token create --hidden=maybe", "neither yes nor no");
     refuse("status --frobnicate", "no option --frobnicate");
     refuse("log level loud", "none of the choices");
@@ -116,6 +115,19 @@ static void options_of_the_program_stand_anywhere(void **state) {
     assert_int_equal(parse(&c, "-V", why), 0);
     assert_true(c.version);
     assert_null(c.verb);
+    json_decref(c.args);
+}
+
+static void the_first_word_alone_names_a_group(void **state) {
+    (void)state;
+    struct ctl_command c;
+    char why[200];
+    assert_int_equal(parse(&c, "--help sessions", why), 0);
+    assert_null(c.verb);
+    assert_string_equal(c.group, "sessions");
+    json_decref(c.args);
+    assert_int_equal(parse(&c, "sessions reap", why), 0);
+    assert_string_equal(c.group, "sessions");
     json_decref(c.args);
 }
 
@@ -172,6 +184,7 @@ int main(void) {
         cmocka_unit_test(flags_have_three_forms),
         cmocka_unit_test(wrong_use_is_explained),
         cmocka_unit_test(options_of_the_program_stand_anywhere),
+        cmocka_unit_test(the_first_word_alone_names_a_group),
         cmocka_unit_test(a_password_on_the_command_line_is_noticed),
         cmocka_unit_test(help_names_every_verb_and_argument),
     };

@@ -54,7 +54,7 @@ static void choices_are_offered_where_they_fit(void **state) {
 static void options_are_offered_after_a_dash(void **state) {
     (void)state;
     offers("token create --room-", "--room-join --room-create --room-list --room-admin ");
-    offers("drain --", "--timeout --json --socket --config --help ");
+    offers("credentials create --", "--ttl --json --socket --config --help ");
     offers("--js", "--json ");
 }
 
