@@ -23,7 +23,7 @@ enum {
     WATCHERS_MAX = 64,
     LOOK_US = 1000000,       /* between looks for changes */
     RETRY_FIRST_US = 500000, /* after a failure; doubles */
-    RETRY_LAST_US = 30000000,
+    RETRY_LAST_US = 10000000,
     DELIVER_RETRY_MS = 5, /* while a loop's inbox is full */
     STOP_PATIENCE_US = 1000000,
 };
