@@ -185,12 +185,6 @@ int signal_add_routes(struct signal_service *service, struct http_server *server
         {"DELETE", "/v1/rooms/{room}", rooms_http_close, service, 0},
         {"DELETE", "/v1/rooms/{room}/participants/{identity}", rooms_http_kick, service, 0},
         {"POST", "/v1/rooms/{room}/participants/{identity}/mute", rooms_http_mute, service, BODY_MAX},
-        {"OPTIONS", "/v1/config", answer_preflight, service, 0},
-        {"OPTIONS", "/v1/dev/token", answer_preflight, service, 0},
-        {"OPTIONS", "/v1/ice-servers", answer_preflight, service, 0},
-        {"OPTIONS", "/turn", answer_preflight, service, 0},
-        {"OPTIONS", "/v1/rooms", answer_preflight, service, 0},
-        {"OPTIONS", "/v1/rooms/{rest*}", answer_preflight, service, 0},
     };
     return http_server_add_routes(server, routes, sizeof routes / sizeof routes[0]);
 }

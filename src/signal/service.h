@@ -38,7 +38,7 @@ int access_admin(struct signal_service *service, struct http_request *req, enum 
 /* Room names, identities: 1 to JWT_ID_MAX bytes of UTF-8 without control characters. */
 bool access_is_id(const char *text);
 
-/* --- answers (answer.c): JSON, never stored, with CORS for allowed origins --- */
+/* --- answers (answer.c): JSON, never stored --- */
 
 /* Takes over body; NULL: 500. */
 void answer_json(struct http_request *req, unsigned status, json_t *body);
@@ -46,8 +46,6 @@ void answer_empty(struct http_request *req); /* 204 */
 void answer_error(struct http_request *req, unsigned status, const char *code, const char *message);
 /* 429 with Retry-After. */
 void answer_later(struct http_request *req, uint32_t seconds);
-/* For OPTIONS: a browser's preflight. */
-void answer_preflight(void *ctx, struct http_request *req);
 /* The body as a JSON object, or NULL after a 400 or 415. */
 json_t *answer_read_json(struct http_request *req);
 
