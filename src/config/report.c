@@ -1,5 +1,7 @@
 #include "config/schema.h"
 
+#include "base/text.h"
+
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,6 +21,15 @@ static int report_grow(struct config_report *report) {
     return 0;
 }
 
+/* A quotation may have been cut inside a character. */
+static void mend(char *text) {
+    if (!text_is_utf8(text, strlen(text))) {
+        for (; *text; text++) {
+            *text = (unsigned char)*text < 0x80 ? *text : '?';
+        }
+    }
+}
+
 void config_report_add(struct config_report *report, enum config_severity severity, struct config_place place,
                        const char *format, ...) {
     report->errors += severity == CONFIG_ERROR;
@@ -34,6 +45,7 @@ void config_report_add(struct config_report *report, enum config_severity severi
         free(name);
         return;
     }
+    mend(text);
     report->items[report->count++] =
         (struct config_message){.severity = severity, .line = place.line, .file = name, .text = text};
 }
