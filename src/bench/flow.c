@@ -34,12 +34,24 @@ static void rewatch(const struct fleet *fleet, struct flow *f) {
     }
 }
 
+/* Many clients on one machine: servers treat requests from one address with suspicion. */
+static struct addr client_address(struct fleet *fleet) {
+    struct addr local = {0};
+    if (fleet->options->spread > 1 && fleet->server.family == AF_INET) {
+        uint8_t ip[4];
+        store_be32(ip, 0x7f010000U + (uint32_t)(fleet->opened++ % fleet->options->spread));
+        addr_from_bytes(&local, ip, sizeof ip, 0);
+    }
+    return local;
+}
+
 static int open_client(struct fleet *fleet, struct flow *f) {
+    struct addr local = client_address(fleet);
     if (fleet->options->transport == TRANSPORT_UDP || fleet->kind == FLOW_ECHO) {
-        f->client_fd = bench_udp_open(NULL, &fleet->server, !fleet->options->no_gro);
+        f->client_fd = bench_udp_open(&local, &fleet->server, !fleet->options->no_gro);
         return f->client_fd < 0 ? f->client_fd : 0;
     }
-    int rc = stream_open(&f->stream, &fleet->server, fleet->tls);
+    int rc = stream_open(&f->stream, &local, &fleet->server, fleet->tls);
     f->client_fd = rc < 0 ? -1 : stream_fd(f->stream);
     f->watches_write = true;
     return rc;

@@ -59,7 +59,8 @@ struct fleet {
     char password[BENCH_TEXT_MAX];
     uint32_t ready, failed;
     uint32_t mismatches;
-    int last_error; /* of a failed flow: a STUN error code, 0 for silence, or -errno */
+    uint64_t opened; /* client sockets so far */
+    int last_error;  /* of a failed flow: a STUN error code, 0 for silence, or -errno */
 };
 
 /* Prepares count flows without opening any. -errno; said to stderr. */

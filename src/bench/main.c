@@ -219,6 +219,10 @@ int main(int argc, char **argv) {
     if (resolve(&server, &options) < 0) {
         return EXIT_USAGE;
     }
+    if (options.spread > 1 && !(server.family == AF_INET && addr_is_loopback(&server))) {
+        fprintf(stderr, "turnout-bench: --spread is for servers in 127.0.0.0/8\n");
+        return EXIT_USAGE;
+    }
     struct bench bench = {.options = &options, .report = report_new()};
     bench.setup.server = addr_format(&server, text);
     bench.label = isatty(STDERR_FILENO) && !options.quiet ? "measuring" : NULL;

@@ -56,6 +56,8 @@ static const struct option table[] = {
      T},
     {"peer-address", "ADDRESS", NULL, "local address of the peers; by default that of the client sockets", NULL, 0, 0,
      AT(peer_address), ADDRESS, T},
+    {"spread", "NUMBER", "1", "local addresses of the client sockets; more than one only with a server in 127.0.0.0/8",
+     NULL, 1, 1 << 20, AT(spread), COUNT, S | T},
     {"lifetime", "SECONDS", "600", "lifetime to ask for in Allocate and Refresh", NULL, 60, 86400, AT(lifetime_s),
      COUNT, T},
     {"mode", "traffic|allocate|saturate", "traffic",

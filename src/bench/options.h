@@ -36,6 +36,7 @@ struct bench_options {
     uint64_t relay_family;    /* AF_INET, AF_INET6; AF_UNSPEC: as the server's */
     bool indications;         /* Send and Data indications instead of ChannelData */
     struct addr peer_address; /* AF_UNSPEC: as the client's */
+    uint64_t spread;          /* client addresses 127.x.y.z to take turns; 1: the system chooses */
     uint64_t lifetime_s;
     uint64_t window;   /* allocations in the making at once */
     uint64_t loss_ppm; /* what saturation accepts */

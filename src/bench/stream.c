@@ -33,7 +33,7 @@ SSL_CTX *stream_tls_new(void) {
 
 void stream_tls_free(SSL_CTX *tls) { SSL_CTX_free(tls); }
 
-int stream_open(struct stream **out, const struct addr *remote, SSL_CTX *tls) {
+int stream_open(struct stream **out, const struct addr *local, const struct addr *remote, SSL_CTX *tls) {
     struct stream *s = malloc(sizeof *s); /* the buffers stay untouched until used */
     if (!s) {
         return -ENOMEM;
@@ -47,6 +47,7 @@ int stream_open(struct stream **out, const struct addr *remote, SSL_CTX *tls) {
     struct sockaddr_storage ss;
     if (s->fd < 0 || (tls && (!s->ssl || !SSL_set_fd(s->ssl, s->fd))) ||
         setsockopt(s->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on) < 0 ||
+        (local->family && bind(s->fd, (void *)&ss, addr_to_sockaddr(local, &ss)) < 0) ||
         (connect(s->fd, (void *)&ss, addr_to_sockaddr(remote, &ss)) < 0 && errno != EINPROGRESS)) {
         int rc = s->fd < 0 || errno ? -errno : -ENOMEM;
         stream_free(s);

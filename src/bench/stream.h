@@ -11,8 +11,8 @@
 struct stream;
 struct ssl_ctx_st;
 
-/* Starts to connect without waiting. tls may be NULL: plain TCP. -errno. */
-int stream_open(struct stream **out, const struct addr *remote, struct ssl_ctx_st *tls);
+/* Starts to connect without waiting, from local unless that is AF_UNSPEC. tls may be NULL: plain TCP. -errno. */
+int stream_open(struct stream **out, const struct addr *local, const struct addr *remote, struct ssl_ctx_st *tls);
 void stream_free(struct stream *s);
 
 int stream_fd(const struct stream *s);

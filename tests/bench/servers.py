@@ -91,7 +91,7 @@ class Turnoutd:
     name = "turnout"
 
     def __init__(self, prefix):
-        self.daemon = Turnout(host=HOST, prefix=prefix, server={"workers": 1}, relay={"allow-peer": "127.0.0.0/8"},
+        self.daemon = Turnout(host=HOST, prefix=prefix, server={"workers": 1}, relay={"allow-peer": "127.0.0.0/8", "user-quota": "unlimited"},
                               log={"level": "error"})
         self.address = self.daemon.udp
 
