@@ -1,0 +1,285 @@
+#include "lib/turn_world.h"
+
+#include "base/error.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void need(bool ok, const char *what) {
+    if (!ok) {
+        fprintf(stderr, "turn_world: %s\n", what);
+        abort();
+    }
+}
+
+struct addr test_addr(const char *text) {
+    struct addr a;
+    need(addr_parse(&a, text) == 0, text);
+    return a;
+}
+
+/* ---- quotas */
+
+static int quota_take(void *ctx, const char *user) {
+    struct world *w = ctx;
+    if (w->total_quota && w->total >= w->total_quota) {
+        return -ENOSPC;
+    }
+    for (unsigned i = 0; i < WORLD_USER_QUOTA_NAMES; i++) {
+        if (w->names[i].count == 0 || strcmp(w->names[i].name, user) == 0) {
+            if (w->user_quota && w->names[i].count >= w->user_quota) {
+                return -ERR_QUOTA;
+            }
+            snprintf(w->names[i].name, sizeof w->names[i].name, "%s", user);
+            w->names[i].count++;
+            w->total++;
+            return 0;
+        }
+    }
+    return -ENOSPC;
+}
+
+static void quota_give(void *ctx, const char *user) {
+    struct world *w = ctx;
+    for (unsigned i = 0; i < WORLD_USER_QUOTA_NAMES; i++) {
+        if (w->names[i].count > 0 && strcmp(w->names[i].name, user) == 0) {
+            w->names[i].count--;
+            w->total--;
+            return;
+        }
+    }
+    need(false, "quota given back that was not taken");
+}
+
+/* ---- ports */
+
+static struct turn_relay take_port(struct world *w, unsigned i, uint8_t family) {
+    struct turn_relay relay = {.addr = test_addr(family == AF_INET ? "192.0.2.200" : "[2001:db8:200::1]:0")};
+    relay.addr.port = (uint16_t)(50000 + i);
+    relay.handle = &w->port_taken[i];
+    w->port_taken[i] = true;
+    w->open_relays++;
+    return relay;
+}
+
+static void close_port(struct world *w, void *handle) {
+    bool *taken = handle;
+    need(taken >= w->port_taken && taken < w->port_taken + WORLD_PORTS && *taken, "closes a relay that is not open");
+    *taken = false;
+    w->open_relays--;
+}
+
+static int answer_relay(struct world *w, const struct turn_output *out) {
+    unsigned step = out->open.even ? 2 : 1;
+    for (unsigned i = 0; i + out->open.reserve_pair < w->ports; i += step) {
+        if (!w->port_taken[i] && !(out->open.reserve_pair && w->port_taken[i + 1])) {
+            struct turn_opened opened = {.relay = take_port(w, i, out->open.family)};
+            if (out->open.reserve_pair) {
+                opened.reserved = take_port(w, i + 1, out->open.family);
+            }
+            int rc = turn_server_relay_opened(w->server, out->request, &opened, &w->now);
+            if (rc < 0) {
+                close_port(w, opened.relay.handle);
+                if (opened.reserved.handle) {
+                    close_port(w, opened.reserved.handle);
+                }
+            }
+            return rc;
+        }
+    }
+    return turn_server_relay_failed(w->server, out->request, &w->now);
+}
+
+/* ---- keys */
+
+static int answer_key(struct world *w, const struct turn_output *out, const char *name) {
+    for (unsigned i = 0; i < WORLD_USERS; i++) {
+        if (w->users[i].name && strcmp(w->users[i].name, name) == 0) {
+            uint8_t key[STUN_KEY_BYTES_MAX];
+            struct stun_credentials who = {name,
+                                           strlen(name),
+                                           w->settings.realm,
+                                           strlen(w->settings.realm),
+                                           w->users[i].password,
+                                           strlen(w->users[i].password)};
+            int len = stun_derive_key(w->crypto, out->lookup.sha256 ? STUN_HASH_SHA256 : STUN_HASH_SHA1, &who, key);
+            need(len > 0, "no key");
+            return turn_server_key(w->server, out->request, key, (size_t)len, &w->now);
+        }
+    }
+    return turn_server_key(w->server, out->request, NULL, 0, &w->now);
+}
+
+/* ---- outputs */
+
+static void note_event(struct world *w, const struct turn_output *out) {
+    if (w->log_count < WORLD_LOG) {
+        unsigned i = w->log_count++;
+        w->log[i].event = out->event.event;
+        w->log[i].reason = out->event.reason;
+        snprintf(w->log[i].user, sizeof w->log[i].user, "%s", out->event.user);
+        snprintf(w->log[i].id, sizeof w->log[i].id, "%s", out->allocation ? out->allocation->id : "");
+    }
+}
+
+static void note_reply(struct world *w, const struct turn_output *out) {
+    need(out->reply.len <= sizeof w->reply, "a reply too long");
+    memcpy(w->reply, out->reply.bytes, out->reply.len);
+    w->reply_len = out->reply.len;
+    w->reply_code = out->reply.code;
+    w->reply_to = out->client;
+    w->replies++;
+}
+
+static void carry_out(struct world *w, const struct turn_output *out) {
+    switch (out->type) {
+    case TURN_OUTPUT_REPLY:
+        note_reply(w, out);
+        break;
+    case TURN_OUTPUT_OPEN_RELAY:
+        w->questions_relay++;
+        w->held_relay = *out;
+        if (!w->hold_relays) {
+            answer_relay(w, out);
+        }
+        break;
+    case TURN_OUTPUT_CLOSE_RELAY:
+        close_port(w, out->close);
+        break;
+    case TURN_OUTPUT_LOOKUP_KEY:
+        w->questions_key++;
+        w->held_key = *out;
+        snprintf(w->held_user, sizeof w->held_user, "%s", out->lookup.user);
+        if (!w->hold_keys) {
+            answer_key(w, out, w->held_user);
+        }
+        break;
+    case TURN_OUTPUT_FORWARD:
+        w->forwarded_to = (int)out->forward.worker;
+        break;
+    case TURN_OUTPUT_EVENT:
+        note_event(w, out);
+        break;
+    }
+}
+
+void world_drain(struct world *w) {
+    struct turn_output out;
+    while (turn_server_poll(w->server, &out)) {
+        carry_out(w, &out);
+    }
+}
+
+static void forget(struct world *w) {
+    w->reply_len = 0;
+    w->reply_code = -1;
+    w->replies = 0;
+    w->log_count = 0;
+    w->forwarded_to = -1;
+}
+
+int world_input(struct world *w, const struct five_tuple *client, const uint8_t *data, size_t len) {
+    forget(w);
+    int rc = turn_server_input(w->server, client, data, len, &w->now);
+    world_drain(w);
+    return rc;
+}
+
+int world_answer_relay(struct world *w) {
+    forget(w);
+    int rc = answer_relay(w, &w->held_relay);
+    world_drain(w);
+    return rc;
+}
+
+int world_answer_key(struct world *w) {
+    forget(w);
+    int rc = answer_key(w, &w->held_key, w->held_user);
+    world_drain(w);
+    return rc;
+}
+
+void world_sleep(struct world *w, double seconds) {
+    uint64_t start = w->now.now_us;
+    uint64_t start_s = w->now.wall_s;
+    uint64_t end = start + (uint64_t)(seconds * 1e6);
+    forget(w);
+    for (;;) {
+        uint64_t due = turn_server_deadline(w->server);
+        need(due > w->now.now_us, "a deadline in the past");
+        if (due > end) {
+            break;
+        }
+        w->now.now_us = due;
+        turn_server_timeout(w->server, due);
+        world_drain(w);
+    }
+    w->now.now_us = end;
+    w->now.wall_s = start_s + (end - start) / 1000000;
+}
+
+bool world_saw(const struct world *w, enum turn_event event, enum turn_reason reason) {
+    for (unsigned i = 0; i < w->log_count; i++) {
+        if (w->log[i].event == event && w->log[i].reason == reason) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* ---- life */
+
+void world_set_rules(struct world *w, const char *const *rules, size_t count) {
+    struct peer_rules_builder *b = peer_rules_builder_new();
+    need(b != NULL, "no memory");
+    for (size_t i = 0; i < count; i++) {
+        need(peer_rules_add(b, rules[i] + 1, rules[i][0] == '+') == 0, rules[i]);
+    }
+    struct peer_rules *old = w->rules;
+    w->rules = peer_rules_compile(b);
+    need(w->rules != NULL, "no memory");
+    w->settings.peers = w->rules;
+    if (w->server) {
+        need(turn_server_configure(w->server, &w->settings) == 0, "configure");
+    }
+    peer_rules_free(old);
+}
+
+int world_configure(struct world *w) {
+    int rc = turn_server_configure(w->server, &w->settings);
+    forget(w);
+    world_drain(w);
+    return rc;
+}
+
+void world_init(struct world *w) {
+    memset(w, 0, sizeof *w);
+    w->crypto = stun_crypto_new();
+    w->now = (struct turn_time){.now_us = 1000000000, .wall_s = 1700000000};
+    w->ports = WORLD_PORTS;
+    w->users[0] = (struct world_user){"alice", "wonder"};
+    w->users[1] = (struct world_user){"bob", "builder"};
+    w->secrets[0] = "north";
+    w->settings = (struct turn_settings){.realm = "example.org",
+                                         .secrets = w->secrets,
+                                         .secret_count = 1,
+                                         .has_users = true,
+                                         .dont_fragment = true,
+                                         .relay_ipv4 = true,
+                                         .relay_ipv6 = true,
+                                         .worker_count = 4,
+                                         .nonce_key = {1, 2, 3},
+                                         .quota = {quota_take, quota_give, w}};
+    world_set_rules(w, NULL, 0);
+    w->server = turn_server_new(&w->settings, w->now.now_us);
+    need(w->crypto && w->server, "no memory");
+    forget(w);
+}
+
+void world_deinit(struct world *w) {
+    turn_server_free(w->server);
+    peer_rules_free(w->rules);
+    stun_crypto_free(w->crypto);
+}
