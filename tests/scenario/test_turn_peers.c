@@ -231,7 +231,7 @@ static void create_permission_takes_all_peers_or_none(void **state) {
 
 static void channel_numbers_outside_the_range_get_400(void **state) {
     (void)state;
-    static const uint16_t bad[] = {0, 1, 0x3fff, 0x5000, 0x7fff, 0x8000, 0xffff};
+    static const uint16_t bad[] = {0, 1, TURN_CHANNEL_FIRST - 1, TURN_CHANNEL_LAST + 1, 0x8000, 0xffff};
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         assert_int_equal(client_bind(&c, bad[i], "203.0.113.9:5000"), 400);
         uint8_t data[8] = {(uint8_t)(bad[i] >> 8), (uint8_t)bad[i], 0, 4};
@@ -240,7 +240,7 @@ static void channel_numbers_outside_the_range_get_400(void **state) {
         assert_int_equal(turn_channel_data_parse(data, sizeof data, &number, &len), -EBADMSG);
     }
     assert_int_equal(client_bind(&c, 0x4000, "203.0.113.9:5000"), 0);
-    assert_int_equal(client_bind(&c, 0x4fff, "203.0.113.9:5001"), 0);
+    assert_int_equal(client_bind(&c, TURN_CHANNEL_LAST, "203.0.113.9:5001"), 0);
 }
 
 static void channel_and_peer_are_bound_one_to_one(void **state) {
