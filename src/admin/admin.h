@@ -84,6 +84,8 @@ const char *admin_call_text(const struct admin_call *call, const char *name);
 uint64_t admin_call_uint(const struct admin_call *call, const char *name, uint64_t fallback);
 bool admin_call_bool(const struct admin_call *call, const char *name, bool fallback);
 bool admin_call_has(const struct admin_call *call, const char *name);
+/* All of them, an object; borrowed while the call lives. */
+const struct json_t *admin_call_args(const struct admin_call *call);
 /* The user id of who asks, for the log. */
 uid_t admin_call_uid(const struct admin_call *call);
 
