@@ -67,6 +67,14 @@ struct udp_io {
     uint8_t *copies;
 };
 
+/* The kernel writes the lengths it used over the room we gave. */
+static void reset_headers(struct udp_io *io, unsigned count) {
+    for (unsigned i = 0; i < count; i++) {
+        io->in[i].msg_hdr.msg_namelen = sizeof io->in_name[0];
+        io->in[i].msg_hdr.msg_controllen = sizeof io->in_control[0];
+    }
+}
+
 struct udp_io *udp_io_new(void) {
     struct udp_io *io = calloc(1, sizeof *io);
     if (!io) {
@@ -86,6 +94,7 @@ struct udp_io *udp_io_new(void) {
         io->in[i].msg_hdr.msg_name = &io->in_name[i];
         io->in[i].msg_hdr.msg_control = &io->in_control[i];
     }
+    reset_headers(io, ARENA_SLOTS);
     return io;
 }
 
@@ -140,10 +149,6 @@ unsigned udp_io_receive(struct udp_io *io, struct udp_socket *s, struct udp_pack
         udp_io_flush(io);
     }
     struct mmsghdr *first = &io->in[io->arena_used];
-    for (unsigned i = 0; i < UDP_BATCH; i++) {
-        first[i].msg_hdr.msg_namelen = sizeof io->in_name[0];
-        first[i].msg_hdr.msg_controllen = s->wildcard ? sizeof io->in_control[0] : 0;
-    }
     int got = recvmmsg(s->fd, first, UDP_BATCH, MSG_DONTWAIT, NULL);
     if (got <= 0) {
         if (got < 0 && errno != EAGAIN && errno != EINTR) {
@@ -339,6 +344,7 @@ void udp_io_flush(struct udp_io *io) {
     for (unsigned i = 0; i < io->queues_used; i++) {
         flush_queue(io, &io->queues[i]);
     }
+    reset_headers(io, io->arena_used);
     io->sends_used = io->groups_used = io->queues_used = io->arena_used = 0;
     io->copy_used = 0;
 }

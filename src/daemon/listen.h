@@ -1,0 +1,32 @@
+/* The addresses the daemon listens on, worked out once from the configuration. */
+#pragma once
+
+#include "base/addr.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct config;
+
+enum listen_kind { LISTEN_UDP, LISTEN_TCP, LISTEN_TLS, LISTEN_HTTP, LISTEN_HTTPS, LISTEN_STATS, LISTEN_KIND_COUNT };
+
+enum { LISTEN_MAX = 64 };
+
+struct listen_address {
+    enum listen_kind kind;
+    struct addr addr; /* port 0 until the first worker has bound it */
+    bool open;
+};
+
+struct listen_list {
+    size_t count;
+    struct listen_address items[LISTEN_MAX];
+};
+
+/* "udp", "tcp", "tls", "http", "https", "stats". */
+const char *listen_kind_name(enum listen_kind kind);
+/* TLS listeners only when there is a certificate. -ENOBUFS beyond LISTEN_MAX. */
+int listen_list_make(struct listen_list *out, const struct config *config);
+/* What to do with the result of opening: 0 when it is open, or is a wildcard of a family this machine has not;
+ * otherwise logs and returns rc. */
+int listen_result(struct listen_address *at, int rc);

@@ -1,0 +1,140 @@
+#include "auth/limiter.h"
+#include "auth/quota.h"
+#include "auth/secret.h"
+#include "base/error.h"
+#include "base/log.h"
+#include "config/config.h"
+#include "daemon/daemon.h"
+#include "daemon/services.h"
+#include "net/http_server.h"
+#include "net/tls.h"
+#include "relay/settings.h"
+#include "signal/signal.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+int daemon_load_config(const struct options *options, const struct config **out, struct config_report *report) {
+    struct config_source source = {
+        .file = options->config_file,
+        .overrides = options->overrides,
+        .override_count = options->override_count,
+    };
+    return config_load(out, &source, report);
+}
+
+static void log_report(const struct config_report *report) {
+    for (size_t i = 0; i < report->count; i++) {
+        const struct config_message *m = &report->items[i];
+        log_at(m->severity == CONFIG_ERROR ? LOG_LEVEL_ERROR : LOG_LEVEL_WARNING, "config", m->text,
+               LF_TEXT("file", m->file), LF_UINT("line", m->line));
+    }
+}
+
+static int make_relay_settings(struct daemon *d, const struct config *config, const struct auth_secrets *secrets,
+                               const struct relay_settings **out) {
+    const char *list[TURN_SECRETS_MAX];
+    size_t count = auth_secrets_count(secrets);
+    size_t len;
+    count = count < TURN_SECRETS_MAX ? count : TURN_SECRETS_MAX;
+    for (size_t i = 0; i < count; i++) {
+        list[i] = auth_secrets_get(secrets, i, &len);
+    }
+    struct relay_extras extras = {
+        .secrets = list,
+        .secret_count = count,
+        .allow_peer = (const char *const *)d->rules.allow,
+        .allow_count = d->rules.allow_count,
+        .deny_peer = (const char *const *)d->rules.deny,
+        .deny_count = d->rules.deny_count,
+        .quota = daemon_turn_quota(d),
+        .nonce_key = d->nonce_key,
+        .worker_count = d->worker_count,
+    };
+    return relay_settings_new(out, config, &extras);
+}
+
+int daemon_update_relays(struct daemon *d) {
+    const struct relay_settings *settings;
+    int rc = make_relay_settings(d, d->config, d->secrets, &settings);
+    if (rc < 0) {
+        log_error("daemon", "relays keep their old settings", LF_ERROR(rc));
+        return rc;
+    }
+    relay_settings_unref(d->relay_settings);
+    d->relay_settings = settings;
+    for (unsigned i = 0; i < d->worker_count; i++) {
+        if (d->shared.workers && worker_configure(d->workers[i], settings) < 0) {
+            log_error("daemon", "worker too busy for new settings; reload again", LF_UINT("worker", i));
+        }
+    }
+    return 0;
+}
+
+static void log_changes(const struct config *old, const struct config *now) {
+    struct config_change changes[CONFIG_KEY_MAX];
+    size_t count = config_diff(old, now, changes, CONFIG_KEY_MAX);
+    for (size_t i = 0; i < count; i++) {
+        if (changes[i].needs_restart) {
+            log_warning("config", "change needs a restart", LF_TEXT("key", changes[i].name));
+        } else {
+            log_info("config", "changed", LF_TEXT("key", changes[i].name));
+        }
+    }
+    log_info("config", "reloaded", LF_UINT("changes", count));
+}
+
+/* What can fail is made first; what is left cannot. */
+static int apply(struct daemon *d, const struct config *now) {
+    const struct auth_secrets *secrets = NULL;
+    struct http_policy policy = daemon_http_policy(now);
+    struct tls_options tls = daemon_tls_options(now);
+    int rc = auth_secrets_load(&secrets, now);
+    if (rc == 0 && d->tls) {
+        rc = tls_context_reload(d->tls, &tls);
+    }
+    if (rc == 0) {
+        rc = http_server_set_policy(d->http, &policy);
+    }
+    if (rc < 0) {
+        auth_secrets_unref(secrets);
+        return rc;
+    }
+    signal_reconfigure(d->signal, now);
+    auth_secrets_unref(d->secrets);
+    d->secrets = secrets;
+    return 0;
+}
+
+static void apply_limits(struct daemon *d) {
+    struct auth_quota_limits limits = daemon_quota_limits(d->config);
+    auth_quota_set_limits(d->quota, &limits);
+    auth_limiter_set_rate(d->requests, d->config->http.request_rate, d->config->http.request_rate);
+    if (daemon_configure_log(d->config) < 0) {
+        log_error("daemon", "log target stays as it was");
+    }
+}
+
+int daemon_reload(struct daemon *d) {
+    const struct config *now = NULL;
+    struct config_report report = {0};
+    int rc = daemon_load_config(&d->options, &now, &report);
+    log_report(&report);
+    config_report_deinit(&report);
+    if (rc == 0) {
+        rc = apply(d, now);
+    }
+    if (rc < 0) {
+        log_error("config", "not reloaded: everything stays as it was", LF_ERROR(rc));
+        config_unref(now);
+        return rc;
+    }
+    const struct config *old = d->config;
+    d->config = now;
+    apply_limits(d);
+    rc = daemon_update_relays(d);
+    log_changes(old, now);
+    config_unref(old);
+    return rc;
+}

@@ -1,0 +1,244 @@
+#include "daemon/worker.h"
+
+#include "auth/users.h"
+#include "base/error.h"
+#include "base/log.h"
+#include "base/ring.h"
+#include "daemon/internal.h"
+#include "daemon/listen.h"
+#include "daemon/steer.h"
+#include "net/tcp.h"
+#include "relay/relay.h"
+#include "relay/settings.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    INBOX_SLOTS = 4096,
+    STEERED_SLOTS = 128,
+    USERS_CACHED = 4096,
+    LISTENER_RECEIVE_BUFFER = 4 << 20, /* the kernel caps it at net.core.rmem_max */
+};
+
+/* ---- long-term users ---- */
+
+struct lookup {
+    struct worker *worker;
+    uint64_t request;
+};
+
+static void user_found(void *ctx, int rc, const struct store_user *user) {
+    struct lookup *lookup = ctx;
+    /* A database that cannot answer gets no answer: the client tries again. */
+    if (rc == 0 || rc == -ERR_UNKNOWN_KEY) {
+        relay_user_key(lookup->worker->relay, lookup->request, rc == 0 ? user->keys.md5 : NULL);
+    }
+    free(lookup);
+}
+
+static int lookup_user(void *ctx, uint64_t request, const char *realm, const char *user) {
+    struct worker *w = ctx;
+    struct lookup *lookup = w->users ? malloc(sizeof *lookup) : NULL;
+    if (!lookup) {
+        return -ENOBUFS;
+    }
+    *lookup = (struct lookup){.worker = w, .request = request};
+    struct auth_user_query query = {.realm = realm, .name = user, .name_len = strlen(user)};
+    int rc = auth_users_find(w->users, &query, user_found, lookup);
+    if (rc == 0 || rc == -EINPROGRESS) {
+        return 0;
+    }
+    free(lookup);
+    return rc;
+}
+
+static void forward(void *ctx, unsigned owner, const struct five_tuple *client, const void *data, size_t len) {
+    ingress_forward(ctx, owner, client, data, len);
+}
+
+/* ---- life ---- */
+
+static void flush(void *ctx) {
+    struct worker *w = ctx;
+    udp_io_flush(w->io);
+}
+
+int worker_new(struct worker **out, unsigned number) {
+    struct worker *w = calloc(1, sizeof *w);
+    if (!w) {
+        return -ENOMEM;
+    }
+    w->number = number;
+    snprintf(w->name, sizeof w->name, "worker-%u", number);
+    w->loop = loop_new(w->name, INBOX_SLOTS);
+    w->io = udp_io_new();
+    w->steer = steer_new();
+    w->steered = ring_new(STEERED_SLOTS, sizeof(struct steered));
+    if (!w->loop || !w->io || !w->steer || !w->steered) {
+        worker_free(w);
+        return -ENOMEM;
+    }
+    loop_set_after_batch(w->loop, flush, w);
+    *out = w;
+    return 0;
+}
+
+int worker_prepare(struct worker *w, const struct worker_shared *shared, const struct relay_settings *settings) {
+    struct relay_options options = {
+        .loop = w->loop,
+        .io = w->io,
+        .ports = shared->ports,
+        .worker = w->number,
+        .hooks = {.ctx = w, .lookup_user = lookup_user, .forward = forward},
+    };
+    w->shared = shared;
+    int rc = relay_new(&w->relay, &options, settings);
+    if (rc < 0) {
+        return rc;
+    }
+    struct tcp_options tcp = {.turn = relay_stream_handlers(w->relay), .http = shared->http, .tls = shared->tls};
+    w->tcp = tcp_new(w->loop, &tcp);
+    return w->tcp ? 0 : -ENOMEM;
+}
+
+void worker_free(struct worker *w) {
+    if (!w) {
+        return;
+    }
+    tcp_free(w->tcp);
+    relay_free(w->relay);
+    for (unsigned i = 0; i < w->listener_count; i++) {
+        event_free(w->listeners[i].event);
+        udp_socket_close(&w->listeners[i].socket);
+    }
+    auth_users_free(w->users);
+    ring_free(w->steered);
+    steer_free(w->steer);
+    udp_io_free(w->io);
+    loop_free(w->loop);
+    free(w);
+}
+
+int worker_use_store(struct worker *w, struct store *store) {
+    return auth_users_new(&w->users, w->loop, store, USERS_CACHED);
+}
+
+static void *run(void *arg) {
+    struct worker *w = arg;
+    pthread_setname_np(pthread_self(), w->name);
+    loop_run(w->loop);
+    return NULL;
+}
+
+int worker_start(struct worker *w) {
+    int rc = -pthread_create(&w->thread, NULL, run, w);
+    w->started = rc == 0;
+    return rc;
+}
+
+void worker_stop(struct worker *w) {
+    if (w && w->started) {
+        loop_stop(w->loop);
+        pthread_join(w->thread, NULL);
+        w->started = false;
+    }
+}
+
+/* ---- listeners ---- */
+
+static int open_udp(struct worker *w, struct addr *at) {
+    static const struct udp_options options = {.reuse_port = true, .receive_buffer = LISTENER_RECEIVE_BUFFER};
+    if (w->listener_count == WORKER_LISTENERS_MAX) {
+        return -ENOBUFS;
+    }
+    struct worker_listener *l = &w->listeners[w->listener_count];
+    int rc = udp_socket_open(&l->socket, at, &options);
+    if (rc < 0) {
+        return rc;
+    }
+    at->port = l->socket.local.port;
+    l->worker = w;
+    l->event = event_new(loop_base(w->loop), l->socket.fd, EV_READ | EV_PERSIST, ingress_readable, l);
+    if (!l->event || event_add(l->event, NULL) < 0 || relay_add_listener(w->relay, &l->socket) < 0) {
+        udp_socket_close(&l->socket);
+        if (l->event) {
+            event_free(l->event);
+        }
+        return -ENOMEM;
+    }
+    w->listener_count++;
+    return 0;
+}
+
+static int open_stream(struct worker *w, struct listen_address *at) {
+    static const unsigned accept[LISTEN_KIND_COUNT] = {
+        [LISTEN_TCP] = TCP_ACCEPT_TURN | TCP_ACCEPT_HTTP,
+        [LISTEN_TLS] = TCP_ACCEPT_TURN | TCP_ACCEPT_HTTP,
+        [LISTEN_HTTP] = TCP_ACCEPT_HTTP,
+        [LISTEN_HTTPS] = TCP_ACCEPT_TURN | TCP_ACCEPT_HTTP,
+    };
+    return tcp_listener_open(w->tcp, &at->addr, -1, accept[at->kind]);
+}
+
+int worker_open_listeners(struct worker *w, struct listen_list *list) {
+    int rc = 0;
+    for (size_t i = 0; i < list->count && rc == 0; i++) {
+        struct listen_address *at = &list->items[i];
+        if (at->kind != LISTEN_STATS) {
+            rc = listen_result(at, at->kind == LISTEN_UDP ? open_udp(w, &at->addr) : open_stream(w, at));
+        }
+    }
+    return rc;
+}
+
+/* ---- from other threads ---- */
+
+struct loop *worker_loop(struct worker *w) {
+    return w->loop;
+}
+
+unsigned worker_number(const struct worker *w) { return w->number; }
+
+struct relay *worker_relay(struct worker *w) {
+    return w->relay;
+}
+
+struct tcp *worker_tcp(struct worker *w) {
+    return w->tcp;
+}
+
+struct configure {
+    struct worker *worker;
+    const struct relay_settings *settings;
+};
+
+static void configure(void *data) {
+    struct configure c;
+    memcpy(&c, data, sizeof c);
+    int rc = relay_configure(c.worker->relay, c.settings);
+    if (rc < 0) {
+        log_error("daemon", "relay keeps its old settings", LF_UINT("worker", c.worker->number), LF_ERROR(rc));
+    }
+    relay_settings_unref(c.settings);
+}
+
+int worker_configure(struct worker *w, const struct relay_settings *settings) {
+    struct configure c = {.worker = w, .settings = relay_settings_ref(settings)};
+    int rc = loop_post(w->loop, configure, &c, sizeof c);
+    if (rc < 0) {
+        relay_settings_unref(settings);
+    }
+    return rc;
+}
+
+static void drain(void *data) {
+    struct worker *w;
+    memcpy(&w, data, sizeof w);
+    tcp_stop_accepting(w->tcp);
+}
+
+int worker_drain(struct worker *w) { return loop_post(w->loop, drain, &w, sizeof w); }
