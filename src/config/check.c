@@ -127,6 +127,26 @@ static void check_auth(const struct config_check *check) {
     }
 }
 
+static void check_external(const struct config_check *check) {
+    const struct config_externals *list = &check->config->server.external_address;
+    for (size_t i = 0; i < list->count; i++) {
+        const struct config_external *a = &list->items[i];
+        if (a->automatic) {
+            complain(check, CONFIG_WARNING, server.external_address,
+                     "[server] external-address: auto has no effect yet; give the address");
+        }
+        for (size_t j = 0; j < i; j++) {
+            const struct config_external *b = &list->items[j];
+            if (!a->automatic && !b->automatic && a->public_addr.family == b->public_addr.family &&
+                addr_equal_ip(&a->private_addr, &b->private_addr)) {
+                complain(check, CONFIG_ERROR, server.external_address,
+                         "[server] external-address: two public addresses stand for one local address");
+                return;
+            }
+        }
+    }
+}
+
 static void check_others(const struct config_check *check) {
     const struct config *c = check->config;
     if (c->webhooks.url.count > 0 && !c->webhooks.key[0]) {
@@ -139,18 +159,6 @@ static void check_others(const struct config_check *check) {
         c->cluster.node_address.items[0].family == c->cluster.node_address.items[1].family) {
         complain(check, CONFIG_ERROR, cluster.node_address, "[cluster] node-address: one per family");
     }
-    for (size_t i = 0; i < c->server.external_address.count; i++) {
-        for (size_t j = 0; j < i; j++) {
-            const struct config_external *a = &c->server.external_address.items[i];
-            const struct config_external *b = &c->server.external_address.items[j];
-            if (!a->automatic && !b->automatic && a->private_addr.family == b->private_addr.family &&
-                a->public_addr.family == b->public_addr.family && addr_equal_ip(&a->private_addr, &b->private_addr)) {
-                complain(check, CONFIG_ERROR, server.external_address,
-                         "[server] external-address: two public addresses stand for one local address");
-                return;
-            }
-        }
-    }
 }
 
 void config_check(const struct config_check *check) {
@@ -159,5 +167,6 @@ void config_check(const struct config_check *check) {
     check_relay(check);
     check_tls(check);
     check_auth(check);
+    check_external(check);
     check_others(check);
 }

@@ -253,6 +253,9 @@ static void parse_values(struct loader *l) {
         const struct key_state *state = &l->keys[i];
         if (!state->set) {
             parse_default(l, &config_keys[i]);
+        } else if ((config_keys[i].flags & CONFIG_AHEAD) && state->last) {
+            config_report_add(l->report, CONFIG_WARNING, place_of(state->last), "[%s] %s has no effect yet",
+                              config_keys[i].section, config_keys[i].name);
         }
         size_t n = 0;
         for (const struct raw *raw = state->first; raw && n++ < config_keys[i].max + 1; raw = raw->next) {

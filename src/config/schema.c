@@ -43,12 +43,12 @@ const struct config_key config_keys[] = {
     KEY(server, external_address, "external-address", EXTERNALS, .max = 64,
         .doc = "The address that clients must use when this host is behind network address translation. "
                "ADDR stands for every local address of its family, PUBLIC/PRIVATE for one. "
-               "With auto the server asks its network interfaces and its cluster. "
+               "With auto the server shall find it by itself, which this version does not do yet. "
                "Without this key local addresses are told as they are."),
     KEY(server, software_name, "software-name", STRING, .max = 127,
         .doc = "Sent as SOFTWARE in STUN answers. Empty by default, because it helps nobody but attackers and makes answers longer."),
     KEY(server, drain_timeout_us, "drain-timeout", DURATION, .fallback = "1h", .max = 7 * DAY,
-        .doc = "How long established sessions may go on after SIGTERM or turnoutctl drain."),
+        .doc = "How long established sessions may go on after SIGTERM or a drain by turnoutctl(8)."),
     KEY(server, control_socket, "control-socket", PATH, .flags = CONFIG_RESTART, .fallback = TURNOUT_RUNDIR "/turnout.sock", .min = 1, .max = 107,
         .doc = "The Unix socket through which turnoutctl(8) reaches the server."),
     KEY(server, state_dir, "state-dir", PATH, .flags = CONFIG_RESTART, .fallback = TURNOUT_STATEDIR, .min = 1, .max = 3000,
@@ -60,9 +60,9 @@ const struct config_key config_keys[] = {
         .doc = "STUN and TURN over TCP."),
     KEY(listen, tls, "tls", LISTEN, .flags = CONFIG_RESTART, .fallback = "5349", .max = 64,
         .doc = "STUN and TURN over TLS. Port 443 passes most firewalls."),
-    KEY(listen, dtls, "dtls", LISTEN, .flags = CONFIG_RESTART, .fallback = "5349", .max = 64,
+    KEY(listen, dtls, "dtls", LISTEN, .flags = CONFIG_AHEAD | CONFIG_RESTART, .fallback = "5349", .max = 64,
         .doc = "STUN and TURN over DTLS."),
-    KEY(listen, proxy_protocol, "proxy-protocol", PREFIXES, .max = MANY,
+    KEY(listen, proxy_protocol, "proxy-protocol", PREFIXES, .flags = CONFIG_AHEAD, .max = MANY,
         .doc = "Load balancers in front of this server. "
                "Their TCP connections must begin with a PROXY header (version 1 or 2) that names the real client; nobody else's may."),
 
@@ -89,15 +89,15 @@ const struct config_key config_keys[] = {
                "A browser makes one per TURN URL, network interface and connection, so allow some dozens."),
     KEY(relay, total_quota, "total-quota", UINT, .fallback = "unlimited", .max = 10000000, .words = "unlimited",
         .doc = "Allocations that all users together may hold."),
-    KEY(relay, user_bandwidth_bps, "user-bandwidth", BITRATE, .fallback = "unlimited", .max = 1000000 * MEGA, .words = "unlimited",
+    KEY(relay, user_bandwidth_bps, "user-bandwidth", BITRATE, .flags = CONFIG_AHEAD, .fallback = "unlimited", .max = 1000000 * MEGA, .words = "unlimited",
         .doc = "What one user may relay, both directions together, in bits per second. Packets beyond it are dropped."),
-    KEY(relay, total_bandwidth_bps, "total-bandwidth", BITRATE, .fallback = "unlimited", .max = 1000000 * MEGA, .words = "unlimited",
+    KEY(relay, total_bandwidth_bps, "total-bandwidth", BITRATE, .flags = CONFIG_AHEAD, .fallback = "unlimited", .max = 1000000 * MEGA, .words = "unlimited",
         .doc = "What all users together may relay."),
-    KEY(relay, tcp, "tcp", BOOL, .fallback = "no",
+    KEY(relay, tcp, "tcp", BOOL, .flags = CONFIG_AHEAD, .fallback = "no",
         .doc = "Whether relayed TCP connections are offered (RFC 6062). Video calls do not need them."),
-    KEY(relay, mobility, "mobility", BOOL, .fallback = "no",
+    KEY(relay, mobility, "mobility", BOOL, .flags = CONFIG_AHEAD, .fallback = "no",
         .doc = "Whether an allocation may move to another client address (RFC 8016)."),
-    KEY(relay, alternate_server, "alternate-server", LISTEN, .max = 16,
+    KEY(relay, alternate_server, "alternate-server", LISTEN, .flags = CONFIG_AHEAD, .max = 16,
         .doc = "Servers to which new clients are sent instead (300 Try Alternate). Give full addresses."),
 
     KEY(auth, secret, "secret", SECRETS, .min = 8, .max = 8,
@@ -131,7 +131,7 @@ const struct config_key config_keys[] = {
 
     KEY(stats, listen, "listen", LISTEN, .flags = CONFIG_RESTART, .fallback = "127.0.0.1:9478", .max = 16,
         .doc = "The paths /metrics, /stats, /livez and /readyz. Numbers only, but keep it from strangers."),
-    KEY(stats, coturn_names, "coturn-names", BOOL, .fallback = "no",
+    KEY(stats, coturn_names, "coturn-names", BOOL, .flags = CONFIG_AHEAD, .fallback = "no",
         .doc = "Whether /metrics also shows the names that coturn uses."),
 
     KEY(database, path, "path", PATH, .flags = CONFIG_RESTART | CONFIG_IN_STATE_DIR, .fallback = "turnout.db", .min = 1, .max = 3000,
@@ -144,7 +144,7 @@ const struct config_key config_keys[] = {
     KEY(log, format, "format", CHOICE, .fallback = "text", .words = "text json",
         .doc = "The form of lines."),
 
-    KEY(rooms, mesh_limit, "mesh-limit", UINT, .fallback = "2", .max = 4,
+    KEY(rooms, mesh_limit, "mesh-limit", UINT, .flags = CONFIG_AHEAD, .fallback = "2", .max = 4,
         .doc = "Up to this many participants are connected directly, without forwarding. With 0 media is always forwarded."),
     KEY(rooms, max_participants, "max-participants", UINT, .fallback = "100", .min = 1, .max = 100000,
         .doc = "Participants that one room admits."),
@@ -155,29 +155,29 @@ const struct config_key config_keys[] = {
     KEY(rooms, resume_timeout_us, "resume-timeout", DURATION, .fallback = "60s", .min = SECOND, .max = HOUR,
         .doc = "How long a participant whose connection broke may come back to the same session."),
 
-    KEY(webhooks, url, "url", URLS, .max = 16, .words = "http https",
+    KEY(webhooks, url, "url", URLS, .flags = CONFIG_AHEAD, .max = 16, .words = "http https",
         .doc = "Where events are posted."),
-    KEY(webhooks, key, "key", STRING, .max = 32,
+    KEY(webhooks, key, "key", STRING, .flags = CONFIG_AHEAD, .max = 32,
         .doc = "The identifier of the API key that signs them."),
 
-    KEY(forward, media_port, "media-port", UINT, .flags = CONFIG_RESTART, .fallback = "3480", .min = 1, .max = 65535,
+    KEY(forward, media_port, "media-port", UINT, .flags = CONFIG_AHEAD | CONFIG_RESTART, .fallback = "3480", .min = 1, .max = 65535,
         .doc = "The UDP port for media of the first worker; each further worker uses the next one."),
-    KEY(forward, media_address, "media-address", ADDRESSES, .flags = CONFIG_RESTART, .max = 64,
+    KEY(forward, media_address, "media-address", ADDRESSES, .flags = CONFIG_AHEAD | CONFIG_RESTART, .max = 64,
         .doc = "Local addresses for media. The default is all."),
-    KEY(forward, max_bitrate_bps, "max-bitrate", BITRATE, .fallback = "unlimited", .max = 1000 * MEGA, .words = "unlimited",
+    KEY(forward, max_bitrate_bps, "max-bitrate", BITRATE, .flags = CONFIG_AHEAD, .fallback = "unlimited", .max = 1000 * MEGA, .words = "unlimited",
         .doc = "What one participant may send."),
-    KEY(forward, tcp_candidates, "tcp-candidates", BOOL, .fallback = "yes",
+    KEY(forward, tcp_candidates, "tcp-candidates", BOOL, .flags = CONFIG_AHEAD, .fallback = "yes",
         .doc = "Whether media may also come over TCP."),
 
-    KEY(cluster, redis, "redis", URLS, .max = 16, .words = "redis rediss sentinel",
+    KEY(cluster, redis, "redis", URLS, .flags = CONFIG_AHEAD, .max = 16, .words = "redis rediss sentinel",
         .doc = "The Redis server that the nodes share, or its sentinels."),
     KEY(cluster, node_name, "node-name", STRING, .flags = CONFIG_RESTART | CONFIG_HOSTNAME, .min = 1, .max = 63,
         .doc = "This node's name, different from every other's."),
-    KEY(cluster, node_address, "node-address", ADDRESSES, .flags = CONFIG_RESTART, .max = 2,
+    KEY(cluster, node_address, "node-address", ADDRESSES, .flags = CONFIG_AHEAD | CONFIG_RESTART, .max = 2,
         .doc = "The address at which other nodes reach this one, one per family."),
-    KEY(cluster, link_listen, "link-listen", LISTEN, .flags = CONFIG_RESTART, .max = 16,
+    KEY(cluster, link_listen, "link-listen", LISTEN, .flags = CONFIG_AHEAD | CONFIG_RESTART, .max = 16,
         .doc = "The UDP address for media between nodes."),
-    KEY(cluster, region, "region", STRING, .max = 63,
+    KEY(cluster, region, "region", STRING, .flags = CONFIG_AHEAD, .max = 63,
         .doc = "Nodes of one region take over each other's clients first."),
 };
 /* clang-format on */

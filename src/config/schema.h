@@ -32,6 +32,7 @@ enum config_flag {
     CONFIG_RESTART = 1,      /* a reload does not change it */
     CONFIG_HOSTNAME = 2,     /* default: the host's name */
     CONFIG_IN_STATE_DIR = 4, /* default: that name inside [server] state-dir */
+    CONFIG_AHEAD = 8,        /* checked already, but nothing uses it yet: a warning says so */
 };
 
 struct config_key {

@@ -21,6 +21,9 @@ extern const struct config_value_ops config_string_ops, config_path_ops, config_
     config_log_target_ops, config_secrets_ops, config_urls_ops, config_origins_ops;
 extern const struct config_value_ops config_listen_ops, config_addresses_ops, config_prefixes_ops, config_externals_ops;
 
+/* A number with the unit of the key's type, 0 as 0. */
+void config_number_format(const struct config_key *key, uint64_t value, FILE *out);
+
 /* Leaves a complaint and returns -EINVAL. */
 __attribute__((format(printf, 2, 3))) int config_complain(struct config_parse *parse, const char *format, ...);
 

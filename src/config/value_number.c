@@ -89,19 +89,27 @@ static int scale(uint64_t *out, const char *text, const struct unit *units) {
 
 typedef void format_fn(const struct config_key *key, const void *item, bool reveal, FILE *out);
 
-static int complain_range(const struct config_key *key, const char *text, format_fn *format,
-                          struct config_parse *parse) {
+static format_fn *format_of(const struct config_key *key) {
+    return key->type == CONFIG_TYPE_DURATION  ? format_duration
+           : key->type == CONFIG_TYPE_BITRATE ? format_bitrate
+                                              : format_uint;
+}
+
+void config_number_format(const struct config_key *key, uint64_t value, FILE *out) {
+    struct config_key plain = *key;
+    plain.words = NULL;
+    format_of(key)(&plain, &value, true, out);
+}
+
+static int complain_range(const struct config_key *key, const char *text, struct config_parse *parse) {
     char range[128] = "";
     FILE *mem = fmemopen(range, sizeof range, "w");
     if (!mem) {
         return -ENOMEM;
     }
-    /* The range in numbers, not in the word for 0. */
-    struct config_key plain = *key;
-    plain.words = NULL;
-    format(&plain, &key->min, true, mem);
+    config_number_format(key, key->min, mem);
     fputs(" to ", mem);
-    format(&plain, &key->max, true, mem);
+    config_number_format(key, key->max, mem);
     fclose(mem);
     return config_complain(parse, "%.40s is outside %s", text, range);
 }
@@ -109,9 +117,6 @@ static int complain_range(const struct config_key *key, const char *text, format
 static int parse_scaled(const struct config_key *key, const char *text, uint64_t *out, const struct unit *units,
                         struct config_parse *parse) {
     static const struct unit plain[] = {{"", 1}, {NULL, 0}};
-    format_fn *format = units == duration_units  ? format_duration
-                        : units == bitrate_units ? format_bitrate
-                                                 : format_uint;
     if (key->words && strcmp(text, key->words) == 0) {
         *out = 0;
         return 1;
@@ -125,7 +130,7 @@ static int parse_scaled(const struct config_key *key, const char *text, uint64_t
                                key->words ? key->words : "", text);
     }
     if (rc < 0 || *out < key->min || *out > key->max) {
-        return complain_range(key, text, format, parse);
+        return complain_range(key, text, parse);
     }
     return 1;
 }

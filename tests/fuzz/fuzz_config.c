@@ -1,8 +1,8 @@
 /* Configuration texts and overrides: an error is reported or a snapshot is made; what is shown of a snapshot reads back
  * as the same configuration, save for masked secrets.
  * covers: src/config/lines.c src/config/value.c src/config/value_net.c src/config/value_number.c
- *         src/config/value_text.c src/config/check.c src/config/nearest.c src/config/arena.c src/config/show.c
- *         src/config/diff.c src/config/report.c */
+ * covers: src/config/value_text.c src/config/check.c src/config/nearest.c src/config/arena.c src/config/show.c
+ * covers: src/config/diff.c src/config/report.c */
 #include "config/config.h"
 
 #include "base/error.h"

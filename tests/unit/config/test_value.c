@@ -173,7 +173,10 @@ static void doubtful_values_are_warned_about(void **state) {
     assert_true(warns("[relay]\nports = 3000-4000\n", "lies inside the range"));
     assert_true(warns("[relay]\ntotal-quota = 5\n", "above total-quota"));
     assert_true(warns("[rooms]\nmax-participants = 1\n", "above max-participants"));
+    assert_true(warns("[cluster]\nredis = redis://h:1\n", "[cluster] redis has no effect yet"));
+    assert_true(warns("[server]\nexternal-address = auto\n", "auto has no effect yet"));
     assert_false(warns("", ""));
+    assert_false(warns("[listen]\nudp = 1\ntcp = 2\ndtls = none\n", ""));
 }
 
 int main(void) {
