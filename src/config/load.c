@@ -231,19 +231,33 @@ static void parse_one(struct loader *l, const struct config_key *key, const stru
     }
 }
 
-/* Defaults of text types are never left NULL. Runs in the table's order: state-dir comes before its users. */
+static const char *host_name(struct loader *l) {
+    char name[256];
+    bool known = gethostname(name, sizeof name) == 0 && memchr(name, '\0', 64) && name[0] > ' ';
+    return known ? arena_text(&l->scratch, name, strlen(name)) : "localhost";
+}
+
+static const char *in_state_dir(struct loader *l, const char *name) {
+    const char *dir = l->snapshot->config.server.state_dir ? l->snapshot->config.server.state_dir : "";
+    size_t size = strlen(dir) + strlen(name) + 2;
+    char *path = arena_alloc(&l->scratch, size);
+    if (path) {
+        snprintf(path, size, "%s/%s", dir, name);
+    }
+    return path;
+}
+
+/* Texts are never left NULL. Runs in the table's order: state-dir comes before what lies in it. */
 static void parse_default(struct loader *l, const struct config_key *key) {
-    char text[CONFIG_VALUE_MAX];
     struct raw raw = {.file = "default", .text = key->fallback ? key->fallback : ""};
     if (key->flags & CONFIG_HOSTNAME) {
-        bool known = gethostname(text, 256) == 0 && memchr(text, '\0', 64) && text[0] > ' ';
-        raw.text = known ? text : "localhost";
+        raw.text = host_name(l);
     } else if (key->flags & CONFIG_IN_STATE_DIR) {
-        const char *dir = l->snapshot->config.server.state_dir;
-        snprintf(text, sizeof text, "%s/%s", dir ? dir : "", key->fallback);
-        raw.text = text;
+        raw.text = in_state_dir(l, key->fallback);
     }
-    if (raw.text[0] || !config_type_is_list(key->type)) {
+    if (!raw.text) {
+        l->no_memory = true;
+    } else if (raw.text[0] || !config_type_is_list(key->type)) {
         parse_one(l, key, &raw, 1);
     }
 }

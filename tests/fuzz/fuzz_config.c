@@ -87,7 +87,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         source.text_len = size;
     }
     const struct config *config = load(&source);
-    if (config) {
+    if (config && size % 4 == 0) { /* it takes ten times as long as reading */
         read_back(config);
     }
     config_unref(config);

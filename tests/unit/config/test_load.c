@@ -267,6 +267,33 @@ static void a_missing_file_is_an_error_that_names_it(void **state) {
     config_report_deinit(&report);
 }
 
+/* Takes the # off "#key = value", which is how the example shows a setting. */
+static void uncomment(char *text) {
+    for (char *line = text; line; line = strchr(line, '\n')) {
+        line += *line == '\n';
+        if (line[0] == '#' && line[1] >= 'a' && line[1] <= 'z') {
+            line[0] = ' ';
+        }
+    }
+}
+
+static void the_installed_example_is_right_with_every_line_taken(void **state) {
+    (void)state;
+    char path[512], text[16384] = "";
+    const char *build = getenv("top_builddir");
+    snprintf(path, sizeof path, "%s/etc/turnout.conf", build ? build : ".");
+    FILE *f = fopen(path, "r");
+    assert_non_null(f);
+    assert_true(fread(text, 1, sizeof text - 1, f) > 1000);
+    fclose(f);
+    config_unref(load_ok(text));
+    uncomment(text);
+    const struct config *c = load_ok(text);
+    assert_string_equal(c->server.realm, "call.example.org");
+    assert_int_equal(c->auth.secret.count, 1);
+    config_unref(c);
+}
+
 static void the_snapshot_lives_until_the_last_reference(void **state) {
     (void)state;
     const struct config *c = load_ok("[server]\nrealm = example.org\n");
@@ -295,6 +322,7 @@ int main(void) {
         cmocka_unit_test(a_bad_override_is_named),
         cmocka_unit_test(files_of_the_folder_are_read_in_order),
         cmocka_unit_test(a_missing_file_is_an_error_that_names_it),
+        cmocka_unit_test(the_installed_example_is_right_with_every_line_taken),
         cmocka_unit_test(the_snapshot_lives_until_the_last_reference),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
