@@ -49,15 +49,24 @@ class Scene:
         self.stack.close()
 
     @contextlib.contextmanager
-    def no_udp(self):
-        """Both machines are behind a firewall that lets no UDP out."""
+    def blocked(self, *rules):
+        """Both machines are behind a firewall that drops what goes out and fits: BLOCK_UDP, or self.turn_tcp."""
         for place in ("left", "right"):
-            self.network.nft(place, "add rule inet t out udp dport != 53 drop")
+            for rule in rules:
+                self.network.nft(place, f"add rule inet t out {rule} drop")
         try:
             yield
         finally:
             for place in ("left", "right"):
                 self.network.clear(place)
+
+    @property
+    def turn_tcp(self):
+        """TURN over TCP and TLS, but not the page."""
+        return f"tcp dport {{ {self.server.tcp[1]}, {self.server.tls[1]} }}"
+
+
+BLOCK_UDP = "udp dport != 53"
 
 
 # Opens the devices if the page asks first, fills the name in, and submits the form, as a person would.
@@ -72,8 +81,11 @@ JOIN = """(async () => {
   };
   const name = await until(() => document.querySelector('#name'));
   const preview = () => document.querySelector('.preview video')?.srcObject?.getVideoTracks()[0]?.readyState === 'live';
-  await until(() => preview() || document.querySelector('.preview-cover button'));
-  if (!preview()) document.querySelector('.preview-cover button').click();
+  const question = () => document.querySelector('.preview-cover:not([hidden]) .button.light');
+  // A question that is still there after a moment is meant; a person would not be faster.
+  let since = 0;
+  await until(() => preview() || (since = question() ? since + 1 : 0) > 20);
+  if (!preview()) question().click();
   await until(preview);
   name.value = NAME;
   name.dispatchEvent(new Event('input', { bubbles: true }));

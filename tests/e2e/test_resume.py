@@ -2,7 +2,6 @@
 import time
 
 import browser  # finds tests/lib
-
 import tap
 from scene import SERVER, Scene, call, expect_video
 

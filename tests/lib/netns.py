@@ -75,6 +75,9 @@ class Network:
     def _join(self, hub, number, name, addresses):
         space = self._make(name)
         _ip("-n", hub, "link", "add", f"port{number}", "type", "veth", "peer", "name", "eth0", "netns", space)
+        # Link-local addresses that come up later would look like a change of network to a browser.
+        for place, link in (("hub", f"port{number}"), (name, "eth0")):
+            self._ip_in(place, "link", "set", link, "addrgenmode", "none")
         self._ip_in("hub", "link", "set", f"port{number}", "master", "bridge", "mtu", str(self.mtu), "up")
         self._ip_in(name, "link", "set", "eth0", "mtu", str(self.mtu), "up")
         for address in addresses:
