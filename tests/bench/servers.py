@@ -21,7 +21,7 @@ def answers(address, timeout=5.0):
     """Waits for a STUN Binding reply."""
     request = bytes.fromhex("000100002112a442") + os.urandom(12)
     end = time.monotonic() + timeout
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+    with socket.socket(socket.AF_INET6 if ":" in address[0] else socket.AF_INET, socket.SOCK_DGRAM) as s:
         s.settimeout(0.1)
         while time.monotonic() < end:
             try:
@@ -38,16 +38,17 @@ class Coturn:
 
     name = "coturn"
 
-    def __init__(self, prefix):
+    def __init__(self, prefix=(), host=HOST):
         self.prefix = prefix
-        self.address = (HOST, free_port())
+        self.host = host
+        self.address = (host, free_port(host))
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="turnout-bench-"))
         self.child = None
 
     def __enter__(self):
         config = self.folder / "turnserver.conf"
-        config.write_text(f"""listening-ip={HOST}
-relay-ip={HOST}
+        config.write_text(f"""listening-ip={self.host}
+relay-ip={self.host}
 listening-port={self.address[1]}
 min-port={PORTS[0]}
 max-port={PORTS[1]}
@@ -90,14 +91,15 @@ class Turnoutd:
 
     name = "turnout"
 
-    def __init__(self, prefix):
-        self.daemon = Turnout(host=HOST, prefix=prefix, server={"workers": 1}, relay={"allow-peer": "127.0.0.0/8", "user-quota": "unlimited"},
+    def __init__(self, prefix=(), host=HOST, tls=False):
+        relay = {"allow-peer": ["127.0.0.0/8", "::1/128"], "user-quota": "unlimited"}
+        self.daemon = Turnout(host=host, prefix=prefix, tls=tls, server={"workers": 1}, relay=relay,
                               log={"level": "error"})
-        self.address = self.daemon.udp
+        self.address = self.daemon.tls if tls else self.daemon.udp
 
     def __enter__(self):
         self.daemon.__enter__()
-        if not answers(self.address):
+        if not answers(self.daemon.udp):
             raise RuntimeError("turnoutd does not answer")
         return self
 
