@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/timerfd.h>
 #include <unistd.h>
 
 struct posted {
@@ -29,6 +30,7 @@ struct loop {
     void (*after_batch)(void *ctx);
     void *after_batch_ctx;
     int wake_fd;
+    int timer_fd;
     _Atomic int wake_sent; /* the eventfd already holds a wake-up */
     _Atomic int stopping;
     _Atomic uint64_t last_turn_us;
@@ -50,17 +52,20 @@ static void fire_timer(struct wheel_timer *timer, void *ctx) {
     t->fired(t->ctx);
 }
 
+/* A timerfd, not a libevent timeout: with a timeout every sleep in epoll_wait sets and cancels a kernel timer. */
 static void arm(struct loop *loop, uint64_t deadline_us) {
-    uint64_t delay = deadline_us > loop->now_us ? deadline_us - loop->now_us : 0;
-    struct timeval tv = {.tv_sec = (time_t)(delay / 1000000), .tv_usec = (suseconds_t)(delay % 1000000)};
+    struct itimerspec at = {
+        .it_value = {.tv_sec = (time_t)(deadline_us / 1000000), .tv_nsec = (long)(deadline_us % 1000000) * 1000 + 1}};
     loop->armed_us = deadline_us;
-    event_add(loop->timer_event, &tv);
+    timerfd_settime(loop->timer_fd, TFD_TIMER_ABSTIME, &at, NULL);
 }
 
 static void on_timer(evutil_socket_t fd, short events, void *arg) {
     struct loop *loop = arg;
-    (void)fd;
+    uint64_t count;
     (void)events;
+    ssize_t ignored = read(fd, &count, sizeof count);
+    (void)ignored; /* EAGAIN: set anew in between */
     loop->armed_us = UINT64_MAX;
     wheel_advance(&loop->wheel, loop_refresh_now(loop), fire_timer, loop);
     uint64_t deadline = wheel_deadline_us(&loop->wheel);
@@ -105,9 +110,14 @@ static int open_events(struct loop *loop) {
     if (loop->wake_fd < 0) {
         return -errno;
     }
-    loop->timer_event = event_new(loop->base, -1, 0, on_timer, loop);
+    loop->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
+    if (loop->timer_fd < 0) {
+        return -errno;
+    }
+    loop->timer_event = event_new(loop->base, loop->timer_fd, EV_READ | EV_PERSIST, on_timer, loop);
     loop->wake_event = event_new(loop->base, loop->wake_fd, EV_READ | EV_PERSIST, on_wake, loop);
-    if (!loop->timer_event || !loop->wake_event || event_add(loop->wake_event, NULL) < 0) {
+    if (!loop->timer_event || !loop->wake_event || event_add(loop->wake_event, NULL) < 0 ||
+        event_add(loop->timer_event, NULL) < 0) {
         return -ENOMEM;
     }
     return 0;
@@ -120,6 +130,7 @@ struct loop *loop_new(const char *name, size_t inbox_slots) {
     }
     loop->name = name;
     loop->wake_fd = -1;
+    loop->timer_fd = -1;
     loop->armed_us = UINT64_MAX;
     loop->now_us = clock_now_us();
     wheel_init(&loop->wheel, loop->now_us);
@@ -146,6 +157,9 @@ void loop_free(struct loop *loop) {
     }
     if (loop->wake_fd >= 0) {
         close(loop->wake_fd);
+    }
+    if (loop->timer_fd >= 0) {
+        close(loop->timer_fd);
     }
     ring_free(loop->inbox);
     free(loop);

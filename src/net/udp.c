@@ -19,6 +19,8 @@ enum {
     GSO_BYTES_MAX = 63 * 1024,
     CONTROL_BYTES = CMSG_SPACE(sizeof(struct in6_pktinfo)) + CMSG_SPACE(sizeof(uint16_t)),
     NONE = 0xffff,
+    LONE_READS_MIN = 8,
+    LONE_READS_PROBE = 8,
 };
 
 struct send {
@@ -144,12 +146,28 @@ static bool read_packet(struct udp_socket *s, struct mmsghdr *m, struct udp_pack
     return true;
 }
 
+/* One datagram: a system call less dear than recvmmsg, which looks for a second one. */
+static int receive_one(struct udp_socket *s, struct mmsghdr *m) {
+    struct msghdr *msg = &m->msg_hdr;
+    ssize_t n = recvmsg(s->fd, msg, MSG_DONTWAIT);
+    m->msg_len = n > 0 ? (unsigned)n : 0;
+    return n < 0 ? -1 : 1;
+}
+
+/* Where datagrams come one at a time they are read so, but for every eighth time, which would find a burst. */
+static int receive_some(struct udp_socket *s, struct mmsghdr *first) {
+    bool lone = s->lone_reads >= LONE_READS_MIN && s->lone_reads % LONE_READS_PROBE != 0;
+    int got = lone ? receive_one(s, first) : recvmmsg(s->fd, first, UDP_BATCH, MSG_DONTWAIT, NULL);
+    s->lone_reads = got > 1 ? 0 : s->lone_reads == UINT8_MAX ? LONE_READS_PROBE : (uint8_t)(s->lone_reads + 1);
+    return got;
+}
+
 unsigned udp_io_receive(struct udp_io *io, struct udp_socket *s, struct udp_packet **out) {
     if (ARENA_SLOTS - io->arena_used < UDP_BATCH) {
         udp_io_flush(io);
     }
     struct mmsghdr *first = &io->in[io->arena_used];
-    int got = recvmmsg(s->fd, first, UDP_BATCH, MSG_DONTWAIT, NULL);
+    int got = receive_some(s, first);
     if (got <= 0) {
         if (got < 0 && errno != EAGAIN && errno != EINTR) {
             metrics_inc(METRIC_UDP_RECEIVE_ERRORS);
@@ -307,10 +325,18 @@ static void send_singly(int fd, struct msghdr *msg) {
     }
 }
 
+/* By the cheapest call that can do it. Returns 1, or -1 with errno. */
+static int send_one(int fd, const struct msghdr *msg) {
+    ssize_t n = msg->msg_iovlen == 1 && !msg->msg_control ? sendto(fd, msg->msg_iov->iov_base, msg->msg_iov->iov_len,
+                                                                   MSG_DONTWAIT, msg->msg_name, msg->msg_namelen)
+                                                          : sendmsg(fd, msg, MSG_DONTWAIT);
+    return n < 0 ? -1 : 1;
+}
+
 static void send_messages(struct udp_io *io, int fd, unsigned count) {
     unsigned sent = 0;
     while (sent < count) {
-        int n = count - sent == 1 ? (int)(sendmsg(fd, &io->out[sent].msg_hdr, MSG_DONTWAIT) >= 0)
+        int n = count - sent == 1 ? send_one(fd, &io->out[sent].msg_hdr)
                                   : sendmmsg(fd, io->out + sent, count - sent, MSG_DONTWAIT);
         metrics_inc(METRIC_UDP_SEND_CALLS);
         if (n > 0) {

@@ -20,6 +20,7 @@ struct udp_socket {
     int fd;
     bool wildcard;       /* carries the local address of each datagram both ways */
     uint16_t queue_slot; /* udp_io's own: where this socket's datagrams wait */
+    uint8_t lone_reads;  /* udp_io's own: receive calls in a row that found one datagram */
 };
 
 struct udp_options {
