@@ -70,6 +70,10 @@ static enum ctl_exit say_unreachable(const struct session *s, int rc) {
     } else {
         fprintf(stderr, "turnoutctl: %s: %s.\n", path, error_text(rc));
     }
+    if (!s->config && !s->command.socket) {
+        fprintf(stderr, "turnoutctl: the configuration cannot be used, so the socket may be elsewhere (--socket): %s\n",
+                s->config_error);
+    }
     return CTL_UNREACHABLE;
 }
 

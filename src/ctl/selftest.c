@@ -195,7 +195,7 @@ static void check_config(struct ctl_findings *f, const struct ctl_selftest *test
                          "Correct the line; turnout.conf(5) explains the keys.", "%s:%u: %s",
                          m->file ? m->file : "configuration", m->line, m->text);
     }
-    if (report.count == 0) {
+    if (now) {
         ctl_findings_add(f, CTL_GOOD, NULL, "The configuration has no errors.");
     }
     config_unref(now);

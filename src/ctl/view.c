@@ -39,10 +39,10 @@ static const struct ctl_column session_columns[] = {
 static const struct ctl_column room_columns[] = {
     {"ROOM", "name", CTL_TEXT},
     {"MODE", "mode", CTL_TEXT},
-    {"PARTICIPANTS", "participants", CTL_LIST},
+
     {"PARTICIPANTS", "numParticipants", CTL_NUMBER},
     {"AT MOST", "maxParticipants", CTL_NUMBER},
-    {"SINCE", "createdAt", CTL_TIME_MS},
+    {"SINCE", "openedAt", CTL_TIME_MS},
     {0},
 };
 
@@ -171,12 +171,12 @@ static void print_room(const json_t *data) {
         {"Id", "sid", CTL_TEXT},
         {"Mode", "mode", CTL_TEXT},
         {"At most", "maxParticipants", CTL_NUMBER},
-        {"Since", "createdAt", CTL_TIME_MS},
+        {"Since", "openedAt", CTL_TIME_MS},
         {"Metadata", "metadata", CTL_TEXT},
         {0},
     };
     const json_t *participants = json_object_get(data, "participants");
-    ctl_fields_print(stdout, columns, data);
+    ctl_fields_print(stdout, columns, json_object_get(data, "room"));
     if (json_array_size(participants) > 0) {
         putchar('\n');
         ctl_table_print(stdout, participant_columns, participants);
@@ -194,7 +194,6 @@ static void print_credentials(const json_t *data) {
     static const struct ctl_column columns[] = {{"User name", "username", CTL_TEXT},
                                                 {"Password", "password", CTL_TEXT},
                                                 {"Valid until", "expires", CTL_TIME},
-                                                {"Server", "uris", CTL_LIST},
                                                 {0}};
     ctl_fields_print(stdout, columns, data);
 }

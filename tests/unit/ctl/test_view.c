@@ -54,6 +54,22 @@ static void an_empty_list_says_so(void **state) {
     shows("sessions list", "{}", "[]", "There is no allocation.\n");
 }
 
+static void rooms_are_shown_with_their_participants(void **state) {
+    (void)state;
+    setenv("TZ", "UTC", 1);
+    shows("rooms list", "{}",
+          "[{\"name\":\"r\",\"mode\":\"mesh\",\"numParticipants\":2,\"maxParticipants\":4,\"openedAt\":1000}]",
+          "ROOM  MODE  PARTICIPANTS  AT MOST  SINCE\n"
+          "r     mesh             2        4  1970-01-01 00:00:01\n");
+    shows("rooms show", "{\"room\":\"r\"}",
+          "{\"room\":{\"name\":\"r\",\"sid\":\"s\",\"mode\":\"mesh\",\"metadata\":\"\"},"
+          "\"participants\":[{\"identity\":\"ann\",\"name\":\"\",\"state\":\"active\",\"tracks\":[{},{}],"
+          "\"joinedAt\":2000,\"sid\":\"p_1\"}]}",
+          "Room      r\nId        s\nMode      mesh\n\n"
+          "IDENTITY  STATE   TRACKS  JOINED               SID\n"
+          "ann       active  2       1970-01-01 00:00:02  p_1\n");
+}
+
 static void the_configuration_is_shown_as_a_file(void **state) {
     (void)state;
     shows("config show", "{}",
@@ -116,9 +132,13 @@ static void a_daemon_that_is_not_well_is_a_refusal(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(done_verbs_answer_with_a_sentence),      cmocka_unit_test(an_empty_list_says_so),
-        cmocka_unit_test(the_configuration_is_shown_as_a_file),   cmocka_unit_test(ports_come_in_three_forms),
-        cmocka_unit_test(a_bad_configuration_is_a_refusal),       cmocka_unit_test(a_reload_names_what_changed),
+        cmocka_unit_test(done_verbs_answer_with_a_sentence),
+        cmocka_unit_test(an_empty_list_says_so),
+        cmocka_unit_test(rooms_are_shown_with_their_participants),
+        cmocka_unit_test(the_configuration_is_shown_as_a_file),
+        cmocka_unit_test(ports_come_in_three_forms),
+        cmocka_unit_test(a_bad_configuration_is_a_refusal),
+        cmocka_unit_test(a_reload_names_what_changed),
         cmocka_unit_test(a_daemon_that_is_not_well_is_a_refusal),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
