@@ -1,7 +1,7 @@
 const GAP = 12;
-/** Tiles may be this narrow and this wide, width by height. */
-const NARROWEST = 0.8;
+/** Tiles may be this wide, width by height, and this narrow: upright only where the window is. */
 const WIDEST = 16 / 9;
+const NARROWEST = { wide: 1.1, upright: 0.8 };
 
 /**
  * The arrangement of `count` equal tiles that shows the most picture.
@@ -13,17 +13,17 @@ const WIDEST = 16 / 9;
  * @returns {{columns: number, tileWidth: number, tileHeight: number}}
  */
 export function arrange(width, height, count, gap = GAP) {
-  let best = { columns: 1, tileWidth: 0, tileHeight: 0, score: -1 };
+  const narrowest = width > height ? NARROWEST.wide : NARROWEST.upright;
+  let best = { columns: 1, tileWidth: 0, tileHeight: 0, area: -1 };
   for (let columns = 1; columns <= count; columns++) {
     const rows = Math.ceil(count / columns);
     let tileWidth = (width - gap * (columns - 1)) / columns;
     let tileHeight = (height - gap * (rows - 1)) / rows;
     if (tileWidth <= 0 || tileHeight <= 0) continue;
     if (tileWidth / tileHeight > WIDEST) tileWidth = tileHeight * WIDEST;
-    if (tileWidth / tileHeight < NARROWEST) tileHeight = tileWidth / NARROWEST;
-    // A picture of a camera is wide: what a narrow tile cuts off at the sides counts half.
-    const seen = Math.min(tileWidth, tileHeight * WIDEST) * Math.min(tileHeight, tileWidth / (4 / 3));
-    if (seen > best.score) best = { columns, tileWidth: Math.floor(tileWidth), tileHeight: Math.floor(tileHeight), score: seen };
+    if (tileWidth / tileHeight < narrowest) tileHeight = tileWidth / narrowest;
+    const area = tileWidth * tileHeight;
+    if (area > best.area) best = { columns, tileWidth: Math.floor(tileWidth), tileHeight: Math.floor(tileHeight), area };
   }
   const { columns, tileWidth, tileHeight } = best;
   return { columns, tileWidth, tileHeight };

@@ -53,7 +53,7 @@ class PrejoinPage {
   #selects;
   /** @type {() => void} */
   #stop;
-  #video = h('video', { muted: true, playsInline: true, autoplay: true, class: 'mirrored' });
+  #video = h('video', { muted: true, playsInline: true, autoplay: true, hidden: true, class: 'mirrored' });
   #cover = h('div', { class: 'preview-cover' });
   #notices = h('div', { class: 'prejoin-notices' });
   #name;

@@ -86,12 +86,20 @@ export class Studio extends Emitter {
   }
 
   /** Opens the devices, as remembered; a camera that was off stays off, but its permission is asked for once. */
-  async open() {
+  open() {
+    const done = Promise.all([this.#busy.microphone, this.#busy.camera]).then(() => this.#open());
+    this.#busy.microphone = this.#busy.camera = done;
+    return done;
+  }
+
+  async #open() {
     const { audioEnabled, videoEnabled } = this.devices.choices;
     this.opening = true;
     this.#changed();
     try {
-      const { audio, video, audioError, videoError } = await this.devices.open({ audio: true, video: videoEnabled });
+      // What is open already stays: a device may have been chosen before this had its turn.
+      const wanted = { audio: !this.#tracks.microphone, video: videoEnabled && !this.#tracks.camera };
+      const { audio, video, audioError, videoError } = await this.devices.open(wanted);
       this.#problems = { microphone: audioError, camera: videoError };
       if (audio) await this.#take('microphone', audio, audioEnabled);
       if (video) await this.#take('camera', video, true);
@@ -124,6 +132,7 @@ export class Studio extends Emitter {
     return this.#next(kind, async () => {
       try {
         const track = this.#tracks[kind];
+        if (track && this.devices.inUse(kind, track)?.id === device.id && !track.muted) return;
         if (track) await track.setDevice(device.id);
         else if (kind === 'camera') await this.#set(kind, true);
         this.#problems[kind] = null;
@@ -188,6 +197,7 @@ export class Studio extends Emitter {
     track.on('ended', () => void this.#next(kind, () => this.#ended(kind, track)));
     track.on('changed', () => this.#changed());
     if (!on) await track.mute();
+    else if (track.mediaStreamTrack?.readyState === 'ended') void this.#next(kind, () => this.#ended(kind, track));
   }
 
   /** The device in use is gone: take another, and say so. @param {Input} kind @param {LocalTrack} track */

@@ -5,7 +5,11 @@ const button = /** @type {HTMLButtonElement} */ (document.querySelector('#join')
 
 /** In development the server hands out tokens; a real site asks its own backend. */
 async function getToken() {
-  const reply = await fetch('../v1/dev/token', { method: 'POST', body: JSON.stringify({ room: 'minimal' }) });
+  const reply = await fetch('../v1/dev/token', {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ room: 'minimal' }),
+  });
   return (await reply.json()).token;
 }
 

@@ -85,7 +85,9 @@ export class LocalTrack extends Track {
   }
 
   /**
-   * Changes to another device; whoever listens notices nothing but another picture.
+   * Changes to another device; whoever listens notices nothing but another picture. The user's choice counts more
+   * than the resolution, so exactly this device is asked for; should it be gone when the track is opened again some
+   * day, another one will do.
    *
    * @param {string} deviceId '' for the browser's default
    */
@@ -93,7 +95,7 @@ export class LocalTrack extends Track {
     return this.#next(async () => {
       const before = this.#constraints;
       const { deviceId: _old, facingMode: _mode, ...rest } = before;
-      this.#constraints = deviceId ? { ...rest, deviceId: { ideal: deviceId } } : rest;
+      this.#constraints = deviceId ? { ...rest, deviceId: { exact: deviceId } } : rest;
       if (this.#muted && !this.#source) return;
       try {
         await this.#open();
@@ -141,14 +143,7 @@ export class LocalTrack extends Track {
       old.stop();
       this.#source = null;
     }
-    const what = this.kind === 'audio' ? 'microphone' : 'camera';
-    let stream;
-    try {
-      stream = await navigator.mediaDevices.getUserMedia({ [this.kind]: this.#constraints });
-    } catch (cause) {
-      throw deviceError(cause, what);
-    }
-    const [media] = stream.getTracks();
+    const media = await this.#capture(this.#constraints);
     if (this.#stopped) {
       media.stop();
       return;
@@ -156,6 +151,21 @@ export class LocalTrack extends Track {
     this.#use(media);
     await this.#process(media);
     old?.stop();
+  }
+
+  /** @param {MediaTrackConstraints} constraints @returns {Promise<MediaStreamTrack>} */
+  async #capture(constraints) {
+    try {
+      const stream = await navigator.mediaDevices.getUserMedia({ [this.kind]: constraints });
+      return stream.getTracks()[0];
+    } catch (cause) {
+      const { deviceId } = constraints;
+      const gone = cause instanceof DOMException && cause.name === 'OverconstrainedError';
+      if (gone && this.#muted && typeof deviceId === 'object' && 'exact' in deviceId) {
+        return this.#capture({ ...constraints, deviceId: { ideal: deviceId.exact } });
+      }
+      throw deviceError(cause, this.kind === 'audio' ? 'microphone' : 'camera');
+    }
   }
 
   async #release() {

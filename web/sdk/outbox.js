@@ -52,7 +52,7 @@ export class Outbox {
 
   /** @param {unknown} msg the peer has every letter up to this one */
   acknowledge(msg) {
-    if (typeof msg !== 'number' || msg <= this.#acked) return;
+    if (typeof msg !== 'number' || !(msg > this.#acked && msg < this.#next)) return;
     this.#acked = msg;
     this.#kept = this.#kept.filter((letter) => letter.msg > msg);
     this.#env.clearTimeout(this.#timer);

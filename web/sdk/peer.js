@@ -16,7 +16,7 @@ import { SlotTable } from './slots.js';
  * @property {Environment} env
  * @property {RTCConfiguration} config
  * @property {boolean} polite the later joiner: offers first and gives way when offers cross
- * @property {(type: 'offer'|'answer'|'candidate', data: any) => void} send
+ * @property {(type: 'offer'|'answer'|'candidate'|'media', data: any) => void} send
  * @property {() => boolean} reachable whether messages reach the peer now: the server and the peer are there
  */
 
@@ -61,6 +61,8 @@ export class PeerLink extends Emitter {
   #rebuilds = 0;
   #wasConnected = false;
   #closed = false;
+  /** The map of m-lines the peer was told last. */
+  #toldMedia = '';
   /** @type {PeerState} */
   #state = 'new';
 
@@ -101,7 +103,9 @@ export class PeerLink extends Emitter {
    */
   setLocal(slot, media) {
     this.#slots.setLocal(slot, media);
-    if (this.#pc && (this.#offers || this.#pc.remoteDescription)) this.#slots.attach(this.#pc);
+    if (!this.#pc || !(this.#offers || this.#pc.remoteDescription)) return;
+    this.#slots.attach(this.#pc);
+    this.#tellMedia(this.#pc);
   }
 
   /** Same slot, other track (device change, mute): no negotiation. @param {string} slot @param {MediaStreamTrack|null} track */
@@ -155,7 +159,10 @@ export class PeerLink extends Emitter {
       this.#build(number, false);
     }
     const pc = /** @type {RTCPeerConnection} */ (this.#pc);
-    if (type === 'candidate') await this.#handleCandidate(pc, data.candidate);
+    if (type === 'media') {
+      this.#slots.setRemote(data.media);
+      this.emit('media', this.#slots.remoteMedia(pc));
+    } else if (type === 'candidate') await this.#handleCandidate(pc, data.candidate);
     else if (type === 'offer' || type === 'answer') await this.#handleDescription(pc, type, data);
   }
 
@@ -190,6 +197,7 @@ export class PeerLink extends Emitter {
     }
     this.emit('media', this.#slots.remoteMedia(pc));
     this.#slots.applyLimits();
+    this.#tellMedia(pc);
   }
 
   /**
@@ -252,10 +260,26 @@ export class PeerLink extends Emitter {
   #sendDescription(pc) {
     const description = pc.localDescription;
     if (!description || (description.type !== 'offer' && description.type !== 'answer')) return;
-    this.#options.send(description.type, { pc: this.#number, sdp: description.sdp, media: this.#slots.localMap() });
+    const media = this.#slots.localMap();
+    this.#toldMedia = JSON.stringify(media);
+    this.#options.send(description.type, { pc: this.#number, sdp: description.sdp, media });
     const held = this.#held ?? [];
     this.#held = null;
     for (const candidate of held) this.#options.send('candidate', { pc: this.#number, candidate });
+  }
+
+  /**
+   * Another publication can take a slot without any change for the browser to negotiate: then the map goes alone.
+   *
+   * @param {RTCPeerConnection} pc
+   */
+  #tellMedia(pc) {
+    if (pc !== this.#pc || pc.signalingState !== 'stable' || !pc.remoteDescription) return;
+    const media = this.#slots.localMap();
+    const text = JSON.stringify(media);
+    if (text === this.#toldMedia) return;
+    this.#toldMedia = text;
+    this.#options.send('media', { pc: this.#number, media });
   }
 
   /**

@@ -20,7 +20,9 @@ export class LocalTrack extends Track {
     /** Sends again; a camera is opened anew, which can fail with a device error. */
     unmute(): Promise<void>;
     /**
-     * Changes to another device; whoever listens notices nothing but another picture.
+     * Changes to another device; whoever listens notices nothing but another picture. The user's choice counts more
+     * than the resolution, so exactly this device is asked for; should it be gone when the track is opened again some
+     * day, another one will do.
      *
      * @param {string} deviceId '' for the browser's default
      */

@@ -57,7 +57,7 @@ export type PeerOptions = {
      * the later joiner: offers first and gives way when offers cross
      */
     polite: boolean;
-    send: (type: "offer" | "answer" | "candidate", data: any) => void;
+    send: (type: "offer" | "answer" | "candidate" | "media", data: any) => void;
     /**
      * whether messages reach the peer now: the server and the peer are there
      */
