@@ -74,12 +74,28 @@ static void note_length(struct head *head, const char *value) {
     head->malformed |= errno != 0 || *end || value[0] < '0' || value[0] > '9';
 }
 
+/* RFC 9110 section 5.6.2. A space before the colon hides a field from one parser and not from another. */
+static bool is_token(const char *name) {
+    size_t n = strspn(name, "!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ");
+    return n > 0 && name[n] == '\0';
+}
+
+static bool has_control(const char *value) {
+    for (; *value; value++) {
+        if (((unsigned char)*value < 0x20 && *value != '\t') || *value == 0x7f) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static enum MHD_Result note_header(void *cls, enum MHD_ValueKind kind, const char *name, size_t name_len,
                                    const char *value, size_t value_len) {
     struct head *head = cls;
     (void)kind;
     head->count++;
-    head->malformed |= strlen(name) != name_len || (value && strlen(value) != value_len) || name_len == 0;
+    head->malformed |= strlen(name) != name_len || !is_token(name);
+    head->malformed |= value && (strlen(value) != value_len || has_control(value));
     if (value && strcasecmp(name, "Content-Length") == 0) {
         note_length(head, value);
     } else if (value && strcasecmp(name, "Transfer-Encoding") == 0) {

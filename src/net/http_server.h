@@ -32,8 +32,8 @@ struct http_server_options {
 
 /* NULL: no memory or libmicrohttpd refused (logged). control must outlive the server. */
 struct http_server *http_server_new(struct loop *control, const struct http_server_options *options);
-/* Ends every request (on_abort is told) and every WebSocket (closed() with 1001). After the workers' loops
- * have stopped. */
+/* Ends every request (on_abort is told) and every WebSocket (closed() with 1001). After the loops'
+ * threads have been joined and the loops drained (loop_drain), and before tcp_free. */
 void http_server_free(struct http_server *server);
 
 /* Replaces the policy. -ENOMEM: the old one stays. */

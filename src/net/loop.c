@@ -239,6 +239,14 @@ int loop_post(struct loop *loop, void (*fn)(void *data), const void *data, size_
     return 0;
 }
 
+void loop_drain(struct loop *loop) {
+    struct posted *post;
+    while ((post = ring_peek(loop->inbox)) != NULL) {
+        post->fn(post->data);
+        ring_release(loop->inbox);
+    }
+}
+
 void loop_set_after_batch(struct loop *loop, void (*fn)(void *ctx), void *ctx) {
     loop->after_batch = fn;
     loop->after_batch_ctx = ctx;

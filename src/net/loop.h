@@ -47,6 +47,10 @@ void loop_timer_cancel(struct loop *loop, struct loop_timer *t);
  * wanted to send. Any thread, wait-free. */
 int loop_post(struct loop *loop, void (*fn)(void *data), const void *data, size_t n);
 
+/* Runs what was posted and not run yet. For the end: after the loops' threads have been joined and before anything
+ * that posts point to is freed, so that buffers on their way are not lost. */
+void loop_drain(struct loop *loop);
+
 /* Called once after each batch of events, before the loop sleeps again: the place to flush what was queued.
  */
 void loop_set_after_batch(struct loop *loop, void (*fn)(void *ctx), void *ctx);

@@ -28,8 +28,8 @@ struct tcp_options {
 
 /* One per worker. Call before or on the loop's thread. NULL: no memory. */
 struct tcp *tcp_new(struct loop *loop, const struct tcp_options *options);
-/* Closes listeners and connections; closed() of each stream is called before return. After the loop has
- * stopped. */
+/* Closes listeners and connections; closed() of each stream is called before return. After the loop's thread has
+ * been joined, and after http_server_free. */
 void tcp_free(struct tcp *tcp);
 
 /* Binds this worker's own SO_REUSEPORT socket to *address (port 0: the kernel picks, *address then holds the

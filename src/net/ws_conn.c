@@ -190,6 +190,7 @@ static ssize_t on_want_bytes(wslay_event_context_ptr ctx, uint8_t *buf, size_t l
         return would_block(ctx);
     }
     if (n <= 0) {
+        c->peer_gone = true;
         wslay_event_set_error(ctx, WSLAY_ERR_CALLBACK_FAILURE);
         return -1;
     }
@@ -213,10 +214,12 @@ static ssize_t on_bytes(wslay_event_context_ptr ctx, const uint8_t *data, size_t
     return (ssize_t)n;
 }
 
-/* RFC 7692 section 6: the compressed bit stands in a message's first frame only. */
+/* What wslay lets pass: the compressed bit outside a message's first frame (RFC 7692 section 6), and fragments of
+ * control frames (RFC 6455 section 5.5). */
 static void on_frame(wslay_event_context_ptr ctx, const struct wslay_event_on_frame_recv_start_arg *arg, void *user) {
+    bool starts_message = arg->opcode == WSLAY_TEXT_FRAME || arg->opcode == WSLAY_BINARY_FRAME;
     (void)ctx;
-    if (arg->rsv && arg->opcode != WSLAY_TEXT_FRAME && arg->opcode != WSLAY_BINARY_FRAME) {
+    if ((arg->rsv && !starts_message) || (wslay_is_ctrl_frame(arg->opcode) && !arg->fin)) {
         fail(user, WSLAY_CODE_PROTOCOL_ERROR);
     }
 }
@@ -274,8 +277,11 @@ static void on_readable(void *ctx) {
     struct ws_conn *c = ctx;
     c->budget = READ_BUDGET;
     if (wslay_event_want_read(c->wslay) && wslay_event_recv(c->wslay) != 0) {
-        conn_end(c, closing_code(c), false);
-        return;
+        if (c->peer_gone) {
+            conn_end(c, closing_code(c), false);
+            return;
+        }
+        fail(c, WSLAY_CODE_PROTOCOL_ERROR); /* a frame wslay gave up on */
     }
     ws_conn_step(c);
 }

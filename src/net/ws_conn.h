@@ -29,8 +29,9 @@ struct ws_conn {
     uint64_t ping_sent_us;
     size_t budget;
     unsigned pings_missed;
-    unsigned code; /* why we close; 0: we do not */
-    bool blocked;  /* reading stopped until the control thread catches up */
+    unsigned code;  /* why we close; 0: we do not */
+    bool blocked;   /* reading stopped until the control thread catches up */
+    bool peer_gone; /* end of stream, or it broke */
     bool ended;
 };
 

@@ -234,7 +234,7 @@ static void on_stdin(evutil_socket_t fd, short events, void *arg) {
     }
 }
 
-static void start_http(const char *web_root) {
+static void start_http(const char *web_root, uint32_t ping_ms) {
     static const char *const origins[] = {"https://allowed.example"};
     struct prefix proxy;
     check(prefix_parse(&proxy, "127.0.0.2"), "prefix");
@@ -247,7 +247,7 @@ static void start_http(const char *web_root) {
                    .trusted_proxy_count = 1},
         .max_per_source = 1200,
         .max_connections = 1500,
-        .ws_ping_ms = 1000,
+        .ws_ping_ms = ping_ms,
     };
     server.http = http_server_new(server.control, &options);
     server.stats = http_server_new(server.control, &(struct http_server_options){0});
@@ -279,6 +279,10 @@ static void stop(void) {
         loop_stop(server.workers[i]);
         pthread_join(server.threads[i], NULL);
     }
+    for (size_t i = 0; i < server.worker_count; i++) {
+        loop_drain(server.workers[i]);
+    }
+    loop_drain(server.control);
     http_server_free(server.http);
     http_server_free(server.stats);
     for (size_t i = 0; i < server.worker_count; i++) {
@@ -290,11 +294,12 @@ static void stop(void) {
     loop_free(server.control);
 }
 
-/* net_server FOLDER-FOR-CERTIFICATE WEB-ROOT WORKERS */
+/* net_server FOLDER-FOR-CERTIFICATE WEB-ROOT WORKERS PING-MS */
 int main(int argc, char **argv) {
     struct addr shared, http_only, stats;
     char certificate[512], key[512];
-    if (argc != 4) {
+    uint64_t ping_ms;
+    if (argc != 5 || text_parse_u64(&ping_ms, argv[4], strlen(argv[4])) < 0) {
         return 2;
     }
     check(addr_parse(&shared, "127.0.0.1:0"), "address");
@@ -308,7 +313,7 @@ int main(int argc, char **argv) {
     for (size_t i = 0; i < server.worker_count; i++) {
         server.workers[i] = loop_new("worker", INBOX);
     }
-    start_http(argv[2]);
+    start_http(argv[2], (uint32_t)ping_ms);
     start_tcp(&shared, &http_only);
     check(http_server_listen(server.stats, &stats, -1), "stats listener");
     struct event *on_input = event_new(loop_base(server.control), STDIN_FILENO, EV_READ | EV_PERSIST, on_stdin, NULL);
