@@ -25,11 +25,11 @@ struct sink {
     struct sockaddr_storage from;
     struct iovec iov;
     struct msghdr msg;
+    uint8_t data[DATAGRAM_MAX];
     union {
         struct cmsghdr align;
         uint8_t bytes[64];
     } control;
-    uint8_t data[DATAGRAM_MAX];
 };
 
 /* The size of the parts of a merged run, 0 for a single datagram. */

@@ -329,6 +329,8 @@ static void free_services(struct daemon *d) {
 }
 
 void daemon_free(struct daemon *d) {
+    sigset_t old;
+    block_signals(&old); /* another SIGTERM must not end us half-way, with a status of its own */
     if (d->started_wall_s && d->control) {
         log_info("daemon", "stopping");
     }
