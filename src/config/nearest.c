@@ -33,7 +33,12 @@ const char *config_nearest(const char *wanted, const char *(*name)(const void *c
     const char *best = NULL;
     size_t best_distance = strlen(wanted) / 3 + 2; /* farther is no typing error */
     const char *candidate;
+    size_t wanted_len = strlen(wanted);
     for (size_t i = 0; (candidate = name(ctx, i)) != NULL; i++) {
+        size_t len = strlen(candidate);
+        if ((len > wanted_len ? len - wanted_len : wanted_len - len) >= best_distance) {
+            continue; /* that many must be added or taken away */
+        }
         size_t distance = edit_distance(wanted, candidate);
         if (distance < best_distance) {
             best_distance = distance;
