@@ -92,6 +92,25 @@ static void mixed_sizes_arrive_whole_and_in_order(void **state) {
     close_pair(&p);
 }
 
+static void a_burst_after_lone_datagrams_takes_few_calls(void **state) {
+    (void)state;
+    struct pair p;
+    size_t lens[48];
+    for (int i = 0; i < 48; i++) {
+        lens[i] = 700;
+    }
+    open_pair(&p, "127.0.0.1:0", "127.0.0.1:0");
+    for (int i = 0; i < 40; i++) {
+        send_numbered(&p, 1, lens);
+        expect_numbered(&p, 1, lens);
+    }
+    int64_t calls = metrics_read(METRIC_UDP_RECEIVE_CALLS);
+    send_numbered(&p, 48, lens);
+    expect_numbered(&p, 48, lens);
+    assert_in_range(metrics_read(METRIC_UDP_RECEIVE_CALLS) - calls, 1, 10);
+    close_pair(&p);
+}
+
 static void segments_over_the_mtu_are_sent_singly(void **state) {
     (void)state;
     struct pair p;
@@ -175,6 +194,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_run_of_equal_sizes_goes_out_as_one_gso_send),
         cmocka_unit_test(mixed_sizes_arrive_whole_and_in_order),
+        cmocka_unit_test(a_burst_after_lone_datagrams_takes_few_calls),
         cmocka_unit_test(segments_over_the_mtu_are_sent_singly),
         cmocka_unit_test(an_oversize_datagram_is_dropped_not_truncated),
         cmocka_unit_test(a_wildcard_socket_knows_and_keeps_the_local_address),
