@@ -1,4 +1,4 @@
-/* The one switch every datagram passes. */
+/* The one switch every datagram passes, and the way between workers. */
 #include "base/metrics.h"
 #include "base/ring.h"
 #include "daemon/internal.h"
@@ -9,13 +9,13 @@
 #include <errno.h>
 #include <string.h>
 
-static void dispatch(struct worker *w, const struct udp_packet *packet) {
-    switch (demux_classify(packet->data, packet->len)) {
+static void dispatch(struct worker *w, const struct five_tuple *client, const uint8_t *data, size_t len) {
+    switch (demux_classify(data, len)) {
     case DEMUX_CHANNEL:
-        relay_client_channel(w->relay, packet);
+        relay_client_channel(w->relay, client, data, len);
         break;
     case DEMUX_STUN:
-        relay_client_stun(w->relay, packet);
+        relay_client_stun(w->relay, client, data, len);
         break;
     default:
         metrics_inc(METRIC_INGRESS_DROPPED_UNKNOWN);
@@ -23,15 +23,113 @@ static void dispatch(struct worker *w, const struct udp_packet *packet) {
     }
 }
 
-/* True when the packet went to the worker that owns its session. */
-static bool steer_away(struct worker *w, const struct udp_packet *packet, uint64_t now_us) {
-    struct five_tuple client = {.remote = packet->remote, .local = packet->local, .transport = TRANSPORT_UDP};
-    int owner = steer_find(w->steer, &client, now_us);
-    if (owner == STEER_NONE || (unsigned)owner == w->number) {
-        return false;
+/* ---- between workers ---- */
+
+static void take_steered(struct worker *w, const struct steered *message) {
+    switch (message->kind) {
+    case STEERED_FROM_CLIENT:
+        if (message->client.transport != TRANSPORT_UDP) {
+            /* Where to send what the client shall get; its connection is not ours. */
+            steer_learn(w->steer, &message->client, message->from, loop_now_us(w->loop));
+        }
+        dispatch(w, &message->client, message->data, message->len);
+        break;
+    case STEERED_TO_CLIENT:
+        relay_deliver(w->relay, &message->client, message->data, message->len);
+        break;
+    case STEERED_GONE:
+        relay_client_gone(w->relay, &message->client);
+        break;
     }
-    worker_steer(w->shared->workers[owner], &client, packet->data, packet->len);
-    return true;
+}
+
+static void take_all_steered(void *data) {
+    struct worker *w;
+    struct steered *message;
+    memcpy(&w, data, sizeof w);
+    atomic_store(&w->steered_waiting, 0);
+    while ((message = ring_peek(w->steered)) != NULL) {
+        take_steered(w, message);
+        udp_io_flush(w->io); /* payloads leave from the slot */
+        ring_release(w->steered);
+    }
+}
+
+struct envelope {
+    enum steered_kind kind;
+    unsigned from;
+    const struct five_tuple *client;
+    const void *data;
+    size_t len;
+};
+
+static void steer(struct worker *to, const struct envelope *e) {
+    struct steered *message = e->len <= UDP_DATAGRAM_MAX ? ring_claim(to->steered) : NULL;
+    if (!message) {
+        metrics_inc(METRIC_INGRESS_DROPPED_STEERING);
+        return;
+    }
+    message->kind = e->kind;
+    message->from = e->from;
+    message->client = *e->client;
+    message->len = e->len;
+    if (e->len > 0) {
+        memcpy(message->data, e->data, e->len);
+    }
+    ring_commit(to->steered, message);
+    metrics_inc(METRIC_INGRESS_STEERED);
+    if (atomic_exchange(&to->steered_waiting, 1) == 0 && loop_post(to->loop, take_all_steered, &to, sizeof to) < 0) {
+        atomic_store(&to->steered_waiting, 0); /* the next message tries again */
+    }
+}
+
+static struct worker *other_worker(struct worker *w, int number) {
+    bool valid = number >= 0 && (unsigned)number < w->shared->worker_count && (unsigned)number != w->number;
+    return valid ? w->shared->workers[number] : NULL;
+}
+
+void ingress_forward(void *worker, unsigned owner, const struct five_tuple *client, const void *data, size_t len) {
+    struct worker *w = worker;
+    struct worker *to = other_worker(w, (int)owner);
+    struct envelope e = {STEERED_FROM_CLIENT, w->number, client, data, len};
+    if (!to || (client->transport == TRANSPORT_UDP && steer_learn(w->steer, client, owner, loop_now_us(w->loop)) < 0)) {
+        metrics_inc(METRIC_INGRESS_DROPPED_STEERING);
+        return;
+    }
+    steer(to, &e);
+}
+
+void ingress_deliver(void *worker, const struct five_tuple *client, const void *data, size_t len) {
+    struct worker *w = worker;
+    struct worker *to = other_worker(w, steer_find(w->steer, client, loop_now_us(w->loop)));
+    struct envelope e = {STEERED_TO_CLIENT, w->number, client, data, len};
+    if (to) {
+        steer(to, &e);
+    } else {
+        metrics_inc(METRIC_INGRESS_DROPPED_STEERING);
+    }
+}
+
+void ingress_gone(void *worker, unsigned owner, const struct five_tuple *client) {
+    struct worker *w = worker;
+    struct worker *to = other_worker(w, (int)owner);
+    struct envelope e = {STEERED_GONE, w->number, client, NULL, 0};
+    if (to) {
+        steer(to, &e);
+    }
+}
+
+/* ---- from the sockets ---- */
+
+/* True when the datagram went to the worker that owns its session. */
+static bool steer_away(struct worker *w, const struct five_tuple *client, const struct udp_packet *packet,
+                       uint64_t now_us) {
+    struct worker *to = other_worker(w, steer_find(w->steer, client, now_us));
+    struct envelope e = {STEERED_FROM_CLIENT, w->number, client, packet->data, packet->len};
+    if (to) {
+        steer(to, &e);
+    }
+    return to != NULL;
 }
 
 void ingress_readable(evutil_socket_t fd, short events, void *arg) {
@@ -43,55 +141,9 @@ void ingress_readable(evutil_socket_t fd, short events, void *arg) {
     (void)events;
     unsigned count = udp_io_receive(w->io, &listener->socket, &packets);
     for (unsigned i = 0; i < count; i++) {
-        if (!steer_away(w, &packets[i], now_us)) {
-            dispatch(w, &packets[i]);
+        struct five_tuple client = {.remote = packets[i].remote, .local = packets[i].local, .transport = TRANSPORT_UDP};
+        if (!steer_away(w, &client, &packets[i], now_us)) {
+            dispatch(w, &client, packets[i].data, packets[i].len);
         }
-    }
-}
-
-/* ---- between workers ---- */
-
-static void wake_owner(void *data) {
-    struct worker *w;
-    memcpy(&w, data, sizeof w);
-    ingress_take_steered(w);
-}
-
-int worker_steer(struct worker *owner, const struct five_tuple *client, const void *data, size_t len) {
-    struct steered *slot = len <= UDP_DATAGRAM_MAX ? ring_claim(owner->steered) : NULL;
-    if (!slot) {
-        metrics_inc(METRIC_INGRESS_DROPPED_STEERING);
-        return -ENOBUFS;
-    }
-    slot->client = *client;
-    slot->len = len;
-    memcpy(slot->data, data, len);
-    ring_commit(owner->steered, slot);
-    metrics_inc(METRIC_INGRESS_STEERED);
-    if (atomic_exchange(&owner->steered_waiting, 1) == 0 &&
-        loop_post(owner->loop, wake_owner, &owner, sizeof owner) < 0) {
-        atomic_store(&owner->steered_waiting, 0); /* the next datagram tries again */
-    }
-    return 0;
-}
-
-void ingress_take_steered(struct worker *w) {
-    struct steered *slot;
-    atomic_store(&w->steered_waiting, 0);
-    while ((slot = ring_peek(w->steered)) != NULL) {
-        struct udp_packet packet = {
-            .data = slot->data, .len = slot->len, .remote = slot->client.remote, .local = slot->client.local};
-        dispatch(w, &packet);
-        udp_io_flush(w->io); /* the payload leaves from this slot */
-        ring_release(w->steered);
-    }
-}
-
-void ingress_forward(struct worker *w, unsigned owner, const struct five_tuple *client, const void *data, size_t len) {
-    if (owner >= w->shared->worker_count || client->transport != TRANSPORT_UDP) {
-        return;
-    }
-    if (steer_learn(w->steer, client, owner, loop_now_us(w->loop)) == 0) {
-        worker_steer(w->shared->workers[owner], client, data, len);
     }
 }

@@ -16,11 +16,18 @@ struct worker_listener {
     struct event *event;
 };
 
-/* A datagram on its way to the worker that owns its session. */
+enum steered_kind {
+    STEERED_FROM_CLIENT, /* to the worker that owns the session */
+    STEERED_TO_CLIENT,   /* to the worker that has the client's connection */
+    STEERED_GONE,        /* that connection has ended */
+};
+
+/* A message on its way between the worker a flow arrives at and the one that owns its session. */
 struct steered {
+    enum steered_kind kind;
+    unsigned from; /* worker */
     struct five_tuple client;
     size_t len;
-    uint8_t headroom[UDP_HEADROOM];
     uint8_t data[UDP_DATAGRAM_MAX];
 };
 
@@ -44,5 +51,7 @@ struct worker {
 
 /* ingress.c */
 void ingress_readable(evutil_socket_t fd, short events, void *arg);
-void ingress_take_steered(struct worker *w);
-void ingress_forward(struct worker *w, unsigned owner, const struct five_tuple *client, const void *data, size_t len);
+/* The relay's hooks for sessions and connections of other workers. */
+void ingress_forward(void *worker, unsigned owner, const struct five_tuple *client, const void *data, size_t len);
+void ingress_deliver(void *worker, const struct five_tuple *client, const void *data, size_t len);
+void ingress_gone(void *worker, unsigned owner, const struct five_tuple *client);

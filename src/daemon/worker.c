@@ -56,10 +56,6 @@ static int lookup_user(void *ctx, uint64_t request, const char *realm, const cha
     return rc;
 }
 
-static void forward(void *ctx, unsigned owner, const struct five_tuple *client, const void *data, size_t len) {
-    ingress_forward(ctx, owner, client, data, len);
-}
-
 /* ---- life ---- */
 
 static void flush(void *ctx) {
@@ -93,7 +89,11 @@ int worker_prepare(struct worker *w, const struct worker_shared *shared, const s
         .io = w->io,
         .ports = shared->ports,
         .worker = w->number,
-        .hooks = {.ctx = w, .lookup_user = lookup_user, .forward = forward},
+        .hooks = {.ctx = w,
+                  .lookup_user = lookup_user,
+                  .forward = ingress_forward,
+                  .deliver = ingress_deliver,
+                  .gone = ingress_gone},
     };
     w->shared = shared;
     int rc = relay_new(&w->relay, &options, settings);

@@ -52,6 +52,3 @@ struct tcp *worker_tcp(struct worker *w);
 int worker_configure(struct worker *w, const struct relay_settings *settings);
 /* Stops taking new connections (drain). */
 int worker_drain(struct worker *w);
-
-/* Hands a datagram of a client to the worker that owns its session. From any worker's thread. */
-int worker_steer(struct worker *owner, const struct five_tuple *client, const void *data, size_t len);

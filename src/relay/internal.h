@@ -8,12 +8,13 @@
 
 #include <event2/event.h>
 
-enum { RELAY_LISTENERS_MAX = 64 };
+enum { RELAY_LISTENERS_MAX = 64, RELAY_OWN = -1 };
 
-/* How to reach a client: one of the two is set, or none when its connection is gone. */
+/* How to reach a client: one of these is set, or none when its connection is gone. */
 struct relay_path {
     struct udp_socket *udp;
     struct conn *conn;
+    bool steered; /* the connection is another worker's */
 };
 
 /* A bound relay port: what the machine knows as a handle. */
@@ -32,6 +33,7 @@ struct relay_stream {
     struct five_tuple tuple;
     uint64_t hash;
     uint64_t opened_us;
+    int owner;        /* the worker its messages are forwarded to, or RELAY_OWN */
     struct list node; /* in idle_streams, oldest first */
 };
 

@@ -19,8 +19,12 @@ struct relay_hooks {
     /* Looks up a long-term user; the answer comes by relay_user_key with the same request number, now or
      * later. Negative: cannot look up now (the request is then dropped; the client sends it again). */
     int (*lookup_user)(void *ctx, uint64_t request, const char *realm, const char *user);
-    /* This message of a client belongs to another worker. Bytes are borrowed. */
+    /* This message of a client belongs to another worker, and so does all that follows of its flow. Bytes are borrowed. */
     void (*forward)(void *ctx, unsigned worker, const struct five_tuple *client, const void *data, size_t len);
+    /* These bytes are for a client whose connection is another worker's (its messages came by steering). */
+    void (*deliver)(void *ctx, const struct five_tuple *client, const void *data, size_t len);
+    /* A connection ended whose messages were forwarded to that worker. */
+    void (*gone)(void *ctx, unsigned worker, const struct five_tuple *client);
 };
 
 struct relay_options {
@@ -42,9 +46,13 @@ int relay_configure(struct relay *relay, const struct relay_settings *settings);
  * address the client used. -ENOBUFS beyond 64. */
 int relay_add_listener(struct relay *relay, struct udp_socket *socket);
 
-/* What came in on a listener. The packet's bytes stay valid until the next udp_io_flush. */
-void relay_client_stun(struct relay *relay, const struct udp_packet *packet);
-void relay_client_channel(struct relay *relay, const struct udp_packet *packet);
+/* What came from a client, on a listener or by steering. The bytes stay valid until the next udp_io_flush. */
+void relay_client_stun(struct relay *relay, const struct five_tuple *client, const uint8_t *data, size_t len);
+void relay_client_channel(struct relay *relay, const struct five_tuple *client, const uint8_t *data, size_t len);
+/* A client's connection, which another worker has, is gone. */
+void relay_client_gone(struct relay *relay, const struct five_tuple *client);
+/* Bytes for a client from the worker that owns its session: the connection is ours. */
+void relay_deliver(struct relay *relay, const struct five_tuple *client, const uint8_t *data, size_t len);
 /* For net/tcp: STUN/TURN streams. */
 struct conn_handlers relay_stream_handlers(struct relay *relay);
 

@@ -34,6 +34,7 @@ struct relay_path relay_path_to(struct relay *relay, const struct five_tuple *cl
     }
     struct relay_stream *stream = relay_stream_find(relay, client);
     path.conn = stream ? stream->conn : NULL;
+    path.steered = !stream;
     return path;
 }
 
@@ -43,6 +44,9 @@ static void send_reply(struct relay *relay, const struct turn_output *out) {
     if (path.udp) {
         udp_io_send_copy(relay->options.io, path.udp, out->reply.bytes, out->reply.len, &out->client.remote,
                          &out->client.local);
+    } else if (path.steered) {
+        const struct relay_hooks *hooks = &relay->options.hooks;
+        hooks->deliver(hooks->ctx, &out->client, out->reply.bytes, out->reply.len);
     } else if (path.conn && conn_send(path.conn, out->reply.bytes, out->reply.len) < 0) {
         conn_close(path.conn, 0); /* a client that reads no replies is gone */
     }
@@ -82,6 +86,17 @@ static void lookup_key(struct relay *relay, const struct turn_output *out) {
     }
 }
 
+/* From here on all that comes from this flow goes to the owner. */
+static void forward(struct relay *relay, const struct turn_output *out) {
+    const struct relay_hooks *hooks = &relay->options.hooks;
+    struct relay_stream *stream =
+        out->client.transport == TRANSPORT_UDP ? NULL : relay_stream_find(relay, &out->client);
+    if (stream) {
+        stream->owner = (int)out->forward.worker;
+    }
+    hooks->forward(hooks->ctx, out->forward.worker, &out->client, relay->input, relay->input_len);
+}
+
 static void handle_event(struct relay *relay, const struct turn_output *out) {
     if (out->event.event == TURN_EVENT_CREATED) {
         link_allocation(relay, out->allocation);
@@ -90,7 +105,6 @@ static void handle_event(struct relay *relay, const struct turn_output *out) {
 }
 
 static void carry_out(struct relay *relay, const struct turn_output *out) {
-    const struct relay_hooks *hooks = &relay->options.hooks;
     switch (out->type) {
     case TURN_OUTPUT_REPLY:
         send_reply(relay, out);
@@ -105,7 +119,7 @@ static void carry_out(struct relay *relay, const struct turn_output *out) {
         lookup_key(relay, out);
         break;
     case TURN_OUTPUT_FORWARD:
-        hooks->forward(hooks->ctx, out->forward.worker, &out->client, relay->input, relay->input_len);
+        forward(relay, out);
         break;
     case TURN_OUTPUT_EVENT:
         handle_event(relay, out);
@@ -159,22 +173,16 @@ void relay_input(struct relay *relay, const struct five_tuple *client, const uin
     relay->input_len = 0;
 }
 
-static struct five_tuple tuple_of(const struct udp_packet *packet) {
-    return (struct five_tuple){.remote = packet->remote, .local = packet->local, .transport = TRANSPORT_UDP};
-}
-
-void relay_client_stun(struct relay *relay, const struct udp_packet *packet) {
-    struct five_tuple client = tuple_of(packet);
-    if (turn_is_send_indication(packet->data, packet->len)) {
-        relay_send_indication(relay, &client, packet->data, packet->len, RELAY_BORROW);
+void relay_client_stun(struct relay *relay, const struct five_tuple *client, const uint8_t *data, size_t len) {
+    if (turn_is_send_indication(data, len)) {
+        relay_send_indication(relay, client, data, len, RELAY_BORROW);
     } else {
-        relay_input(relay, &client, packet->data, packet->len);
+        relay_input(relay, client, data, len);
     }
 }
 
-void relay_client_channel(struct relay *relay, const struct udp_packet *packet) {
-    struct five_tuple client = tuple_of(packet);
-    relay_channel_data(relay, &client, packet->data, packet->len, RELAY_BORROW);
+void relay_client_channel(struct relay *relay, const struct five_tuple *client, const uint8_t *data, size_t len) {
+    relay_channel_data(relay, client, data, len, RELAY_BORROW);
 }
 
 void relay_user_key(struct relay *relay, uint64_t request, const uint8_t *key) {

@@ -26,6 +26,7 @@ static void *stream_opened(void *ctx, struct conn *conn, const struct five_tuple
     stream->conn = conn;
     stream->tuple = *tuple;
     stream->hash = hash_bytes(&relay->key, tuple, sizeof *tuple);
+    stream->owner = RELAY_OWN;
     stream->opened_us = loop_refresh_now(relay->options.loop);
     if (hash_table_insert(&relay->streams, stream->hash, stream) < 0) {
         free(stream);
@@ -38,6 +39,11 @@ static void *stream_opened(void *ctx, struct conn *conn, const struct five_tuple
 static void stream_frame(void *ctx, const uint8_t *frame, size_t len) {
     struct relay_stream *stream = ctx;
     struct relay *relay = stream->relay;
+    const struct relay_hooks *hooks = &relay->options.hooks;
+    if (stream->owner != RELAY_OWN) {
+        hooks->forward(hooks->ctx, (unsigned)stream->owner, &stream->tuple, frame, len);
+        return;
+    }
     switch (demux_classify(frame, len)) {
     case DEMUX_CHANNEL:
         relay_channel_data(relay, &stream->tuple, frame, len, RELAY_COPY);
@@ -60,19 +66,35 @@ static void unlink_ports(struct relay *relay, const struct five_tuple *tuple) {
     struct turn_allocation *a = turn_client_find(relay->server, tuple);
     for (int i = 0; a && i < a->relay_count; i++) {
         struct relay_port *port = a->relays[i].handle;
-        port->path.conn = NULL;
+        port->path = (struct relay_path){0};
     }
 }
 
 static void stream_closed(void *ctx) {
     struct relay_stream *stream = ctx;
     struct relay *relay = stream->relay;
+    const struct relay_hooks *hooks = &relay->options.hooks;
     hash_table_remove(&relay->streams, stream->hash, stream);
     list_remove(&stream->node);
-    unlink_ports(relay, &stream->tuple);
-    turn_server_client_gone(relay->server, &stream->tuple);
-    relay_drain(relay);
+    if (stream->owner == RELAY_OWN) {
+        relay_client_gone(relay, &stream->tuple);
+    } else {
+        hooks->gone(hooks->ctx, (unsigned)stream->owner, &stream->tuple);
+    }
     free(stream);
+}
+
+void relay_client_gone(struct relay *relay, const struct five_tuple *client) {
+    unlink_ports(relay, client);
+    turn_server_client_gone(relay->server, client);
+    relay_drain(relay);
+}
+
+void relay_deliver(struct relay *relay, const struct five_tuple *client, const uint8_t *data, size_t len) {
+    struct relay_stream *stream = relay_stream_find(relay, client);
+    if (!stream || conn_send(stream->conn, data, len) < 0) {
+        metrics_inc(METRIC_RELAY_DROPPED_CLIENT_QUEUE);
+    }
 }
 
 void relay_streams_expire(struct relay *relay, uint64_t now_us) {
@@ -82,7 +104,7 @@ void relay_streams_expire(struct relay *relay, uint64_t now_us) {
             return;
         }
         list_remove(node);
-        if (!turn_client_find(relay->server, &stream->tuple)) {
+        if (stream->owner == RELAY_OWN && !turn_client_find(relay->server, &stream->tuple)) {
             conn_close(stream->conn, 0);
         }
     }
