@@ -34,7 +34,7 @@
 #include <systemd/sd-daemon.h>
 #endif
 
-enum { CONTROL_INBOX = 65536, DRAIN_CHECK_US = 1000000 };
+enum { CONTROL_INBOX = 8192, DRAIN_CHECK_US = 1000000 };
 
 static void tell_service_manager(const char *state) {
 #ifdef HAVE_SYSTEMD
@@ -220,7 +220,7 @@ static int start_threads(struct daemon *d) {
     return rc;
 }
 
-/* Signals are for the control thread: threads made from here on inherit the mask. */
+/* Signals are for the control thread: threads made from here on inherit the mask. old may be NULL. */
 static void block_signals(sigset_t *old) {
     sigset_t set;
     sigfillset(&set);
