@@ -109,7 +109,7 @@ static int establish(struct bench *b) {
 
 static int run_traffic(struct bench *b) {
     const struct bench_options *o = b->options;
-    struct traffic_plan plan = {o->rate, o->warmup_ns, o->duration_ns, b->label};
+    struct traffic_plan plan = {o->rate, o->warmup_ns, o->duration_ns, TRAFFIC_DRAIN_NS, b->label};
     struct traffic_result t;
     int rc = traffic_run(&b->fleet, &plan, &t);
     if (rc == 0 && b->setup.has_memory) {

@@ -16,7 +16,7 @@ static int step(struct fleet *fleet, const char *label, uint64_t rate, struct sa
     const struct bench_options *o = fleet->options;
     char text[64];
     snprintf(text, sizeof text, "%s, %llu packets/s", label ? label : "", (unsigned long long)rate);
-    struct traffic_plan plan = {rate, o->warmup_ns, o->duration_ns, label ? text : NULL};
+    struct traffic_plan plan = {rate, o->warmup_ns, o->duration_ns, TRAFFIC_DRAIN_NS, label ? text : NULL};
     struct traffic_result r;
     int rc = traffic_run(fleet, &plan, &r);
     if (rc < 0) {
@@ -58,7 +58,8 @@ int saturate_run(struct fleet *fleet, const char *label, struct saturate_result 
 static double double_until_full(struct fleet *fleet, uint64_t rate) {
     double best = 0;
     for (bool more = true; more && (double)rate < PROVE_RATE_MAX; rate *= 2) {
-        struct traffic_plan plan = {.rate = rate, .warmup_ns = 50000000, .duration_ns = 300000000};
+        struct traffic_plan plan = {
+            .rate = rate, .warmup_ns = 50000000, .duration_ns = 300000000, .drain_ns = TRAFFIC_DRAIN_NS};
         struct traffic_result r;
         int rc = traffic_run(fleet, &plan, &r);
         if (rc < 0) {

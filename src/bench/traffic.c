@@ -21,7 +21,6 @@ enum {
     SENDS_PER_TURN = 8,     /* bursts before replies are looked at again */
     LAG_MAX_NS = 50000000,  /* later bursts are skipped: a stalled generator must not flood */
     SLEEP_OVER_NS = 300000, /* wait in the kernel only when nothing is due for that long */
-    DRAIN_NS = 300000000,   /* for packets still on their way */
     UPKEEP_NS = 100000000,
     PROGRESS_NS = 250000000,
     STEP_SHIFT = 16, /* fixed point of the time between bursts */
@@ -300,6 +299,16 @@ static void run_until(struct traffic *t, uint64_t end_ns) {
     }
 }
 
+/* Reads on until all has come out. */
+static void drain(struct traffic *t) {
+    uint64_t end_ns = now_ns(CLOCK_MONOTONIC) + t->plan->drain_ns;
+    for (uint64_t now;
+         traffic_received(t->result) < traffic_sent(t->result) && (now = now_ns(CLOCK_MONOTONIC)) < end_ns;) {
+        receive_all(t, end_ns - now);
+        upkeep(t, now);
+    }
+}
+
 static int prepare(struct traffic *t, struct fleet *fleet, const struct traffic_plan *plan,
                    struct traffic_result *out) {
     const struct bench_options *o = fleet->options;
@@ -330,7 +339,7 @@ static int measure(struct traffic *t) {
     uint64_t own = now_ns(CLOCK_THREAD_CPUTIME_ID);
     run_until(t, t->to_ns);
     t->result->generator_cpu_ns = now_ns(CLOCK_THREAD_CPUTIME_ID) - own;
-    run_until(t, t->to_ns + DRAIN_NS);
+    drain(t);
     if (rc == 0 && pid && t->fleet->kind != FLOW_ECHO) {
         rc = procstat_read_cpu(&after, pid);
     }

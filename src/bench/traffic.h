@@ -11,6 +11,7 @@ struct traffic_plan {
     uint64_t rate; /* packets per second, all flows and ways together */
     uint64_t warmup_ns;
     uint64_t duration_ns;
+    uint64_t drain_ns; /* how long to wait for packets on their way, at most */
     const char *label; /* of the progress line; NULL: none */
 };
 
@@ -27,6 +28,8 @@ struct traffic_result {
     struct procstat_cpu server_cpu; /* over the window, when there is a pid */
     struct histogram *latency;      /* ns, one way; of STUN and echo flows the round trip */
 };
+
+enum { TRAFFIC_DRAIN_NS = 1000000000 };
 
 /* -errno: the process to observe is gone; out of memory. Free with traffic_result_deinit. */
 int traffic_run(struct fleet *fleet, const struct traffic_plan *plan, struct traffic_result *out);

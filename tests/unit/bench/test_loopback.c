@@ -12,6 +12,10 @@
 
 #include <cmocka.h>
 
+/* Slow runs, and a long wait for the last packet: the machine may be busy. It ends when all has come back. */
+enum { RATE = 500, DURATION_NS = 800000000 };
+#define PATIENCE_NS UINT64_C(20000000000)
+
 static struct bench_options options;
 static struct sink *sink;
 static struct fleet fleet;
@@ -37,10 +41,11 @@ static int teardown(void **state) {
 
 static void every_packet_of_a_slow_run_comes_back_in_order(void **state) {
     (void)state;
-    struct traffic_plan plan = {.rate = 2000, .warmup_ns = 50000000, .duration_ns = 300000000};
+    struct traffic_plan plan = {
+        .rate = RATE, .warmup_ns = 50000000, .duration_ns = DURATION_NS, .drain_ns = PATIENCE_NS};
     struct traffic_result r;
     assert_int_equal(traffic_run(&fleet, &plan, &r), 0);
-    assert_in_range(traffic_sent(&r), 400, 700);
+    assert_in_range(traffic_sent(&r), 1, RATE);
     assert_int_equal(traffic_received(&r), traffic_sent(&r));
     assert_int_equal(r.misdelivered, 0);
     assert_int_equal(r.reordered, 0);
@@ -53,10 +58,10 @@ static void single_packets_without_gso_come_back_too(void **state) {
     (void)state;
     options.no_gso = true;
     options.burst = 1;
-    struct traffic_plan plan = {.rate = 2000, .warmup_ns = 0, .duration_ns = 200000000};
+    struct traffic_plan plan = {.rate = RATE, .duration_ns = DURATION_NS, .drain_ns = PATIENCE_NS};
     struct traffic_result r;
     assert_int_equal(traffic_run(&fleet, &plan, &r), 0);
-    assert_true(traffic_sent(&r) > 250);
+    assert_in_range(traffic_sent(&r), 1, RATE);
     assert_int_equal(traffic_received(&r), traffic_sent(&r));
     traffic_result_deinit(&r);
 }
@@ -64,16 +69,16 @@ static void single_packets_without_gso_come_back_too(void **state) {
 static void lost_packets_are_counted(void **state) {
     (void)state;
     sink_stop(sink);
-    struct addr gone;
-    addr_parse_ip(&gone, "127.0.0.1");
-    struct traffic_plan plan = {.rate = 2000, .warmup_ns = 0, .duration_ns = 200000000};
+    struct addr local;
+    addr_parse_ip(&local, "127.0.0.1");
+    struct traffic_plan plan = {.rate = RATE, .duration_ns = DURATION_NS, .drain_ns = 1};
     struct traffic_result r;
     assert_int_equal(traffic_run(&fleet, &plan, &r), 0);
     assert_int_equal(traffic_received(&r), 0);
-    assert_true(traffic_sent(&r) + r.unsent > 250);
-    assert_true(traffic_sent(&r) == 0 || traffic_loss(&r) == 1.0);
+    assert_in_range(traffic_sent(&r), 1, RATE);
+    assert_true(traffic_loss(&r) == 1.0);
     traffic_result_deinit(&r);
-    assert_int_equal(sink_start(&sink, &gone, BENCH_NO_CPU, true), 0);
+    assert_int_equal(sink_start(&sink, &local, BENCH_NO_CPU, true), 0);
 }
 
 static void run_merged_by_the_kernel_is_taken_apart(void **state) {
