@@ -119,7 +119,7 @@ static int run_traffic(struct bench *b) {
         summary_setup(b->report, o, &b->setup);
         summary_traffic(b->report, o, &t);
         summary_memory(b->report, o, &b->setup);
-        summary_judge(b->report, &b->setup, &t);
+        summary_judge(b->report, &b->setup, &t, traffic_behind(&t));
     }
     traffic_result_deinit(&t);
     return rc;
@@ -131,7 +131,7 @@ static int run_saturate(struct bench *b) {
     if (rc == 0) {
         summary_setup(b->report, b->options, &b->setup);
         summary_saturate(b->report, b->options, &s);
-        summary_judge(b->report, &b->setup, &s.best);
+        summary_judge(b->report, &b->setup, &s.best, s.generator_behind || traffic_behind(&s.best));
     }
     traffic_result_deinit(&s.best);
     return rc;

@@ -12,7 +12,7 @@ double prove_rate(const struct bench_options *o, const struct addr *server);
 
 struct saturate_result {
     struct traffic_result best; /* the fastest run within the loss; window 0 when even the first was not */
-    bool generator_limited;     /* the generator gave up before the server did */
+    bool generator_behind;      /* in the last step, which settled the rate */
 };
 
 /* Raises the rate until more is lost than o->loss_ppm, then closes in. -errno. Free best. */

@@ -23,7 +23,7 @@ static int step(struct fleet *fleet, const char *label, uint64_t rate, struct sa
         return rc;
     }
     bool behind = traffic_behind(&r), pass = within(&r, o->loss_ppm);
-    out->generator_limited = pass ? behind : out->generator_limited && behind;
+    out->generator_behind = behind;
     if (pass && traffic_rate(&r) > traffic_rate(&out->best)) {
         traffic_result_deinit(&out->best);
         out->best = r;

@@ -94,7 +94,6 @@ void summary_traffic(struct report *r, const struct bench_options *o, const stru
 
 void summary_saturate(struct report *r, const struct bench_options *o, const struct saturate_result *s) {
     report_number(r, "accepted_loss_percent", "accepted loss", "%", (double)o->loss_ppm / 1e4);
-    report_text(r, "limited_by", "limited by", s->generator_limited ? "generator" : "server");
     if (s->best.window_ns == 0) {
         report_note(r, "even the first rate lost more than accepted; start lower with --rate");
         return;
@@ -136,8 +135,8 @@ void summary_memory(struct report *r, const struct bench_options *o, const struc
     report_note(r, "memory counts on a fresh server only: what earlier allocations left is used again");
 }
 
-void summary_judge(struct report *r, const struct summary_setup *s, const struct traffic_result *t) {
-    bool limited = traffic_behind(t);
+void summary_judge(struct report *r, const struct summary_setup *s, const struct traffic_result *t, bool behind) {
+    bool limited = behind;
     if (limited) {
         report_note(r, "the generator did not reach the asked rate: this is not the server's limit");
     }

@@ -22,5 +22,5 @@ void summary_traffic(struct report *r, const struct bench_options *o, const stru
 void summary_saturate(struct report *r, const struct bench_options *o, const struct saturate_result *s);
 void summary_allocate(struct report *r, const struct bench_options *o, const struct allocate_result *a);
 void summary_memory(struct report *r, const struct bench_options *o, const struct summary_setup *s);
-/* Whether the generator's own limit may have shaped the result. */
-void summary_judge(struct report *r, const struct summary_setup *s, const struct traffic_result *t);
+/* Whether the generator's own limit may have shaped the result; behind: it did not reach a rate it was asked for. */
+void summary_judge(struct report *r, const struct summary_setup *s, const struct traffic_result *t, bool behind);
