@@ -6,6 +6,7 @@
         t.expect_log("quota")
 """
 import base64
+import contextlib
 import hashlib
 import hmac
 import json
@@ -163,26 +164,23 @@ class Turnout:
         if self.child is None:
             return
         child, self.child = self.child, None
-        if child.poll() is None:
-            self.signal(signal.SIGTERM, child)
-            time.sleep(0.05)
+        for patience in (0.3, 15):
             if child.poll() is None:
-                self.signal(signal.SIGTERM, child)
-            try:
-                child.wait(15)
-            except subprocess.TimeoutExpired:
-                process.stop(child, signal.SIGABRT)
-                if check:
-                    raise AssertionError(f"turnoutd does not end after SIGTERM:\n{self.log()[-3000:]}") from None
+                child.send_signal(signal.SIGTERM)
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    child.wait(patience)
+        if child.poll() is None:
+            process.stop(child, signal.SIGABRT)
+            if check:
+                raise AssertionError(f"turnoutd does not end after SIGTERM:\n{self.log()[-3000:]}")
         status = process.stop(child)
         log = self.log()
         if check:
             assert not any(sign in log for sign in SANITIZER_SIGNS), f"sanitizer report:\n{log[-6000:]}"
             assert status == 0, f"turnoutd ended with {status}:\n{log[-3000:]}"
 
-    def signal(self, number, child=None):
-        child = child or self.child
-        os.kill(self.pid if child is self.child else child.pid, number)
+    def signal(self, number):
+        os.kill(self.pid, number)
 
     @property
     def pid(self):
