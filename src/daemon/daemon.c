@@ -146,6 +146,7 @@ static int open_stats(struct daemon *d) {
 
 static int open_listeners(struct daemon *d) {
     int rc = listen_list_make(&d->listen, d->config);
+    rc = rc < 0 ? rc : listen_list_probe(&d->listen);
     for (unsigned i = 0; i < d->worker_count && rc == 0; i++) {
         rc = worker_open_listeners(d->workers[i], &d->listen);
     }

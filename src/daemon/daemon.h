@@ -59,7 +59,7 @@ struct daemon {
     struct worker_shared shared;
     unsigned worker_count;
 
-    bool draining;
+    _Atomic bool draining; /* read by the workers */
     uint64_t drain_deadline_us;
     struct loop_timer drain_timer;
     uint64_t started_wall_s;

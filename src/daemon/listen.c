@@ -4,6 +4,9 @@
 #include "config/config.h"
 
 #include <errno.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 const char *listen_kind_name(enum listen_kind kind) {
     static const char *const names[LISTEN_KIND_COUNT] = {"udp", "tcp", "tls", "http", "https", "stats"};
@@ -30,6 +33,40 @@ int listen_list_make(struct listen_list *out, const struct config *config) {
         }
     }
     return 0;
+}
+
+static int probe(const struct addr *addr, int type) {
+    struct sockaddr_storage sa;
+    socklen_t len = addr_to_sockaddr(addr, &sa);
+    int one = 1;
+    int fd = len ? socket(addr->family, type | SOCK_CLOEXEC, 0) : -1;
+    if (fd < 0) {
+        return 0; /* opening it will tell why */
+    }
+    if (type == SOCK_STREAM) { /* connections of an earlier run may linger */
+        setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
+    }
+    if (addr->family == AF_INET6) {
+        setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof one);
+    }
+    bool taken = bind(fd, (struct sockaddr *)&sa, len) < 0 && errno == EADDRINUSE;
+    if (!taken && type == SOCK_STREAM) {
+        taken = listen(fd, 1) < 0 && errno == EADDRINUSE;
+    }
+    close(fd);
+    return taken ? -EADDRINUSE : 0;
+}
+
+int listen_list_probe(struct listen_list *list) {
+    int rc = 0;
+    for (size_t i = 0; i < list->count && rc == 0; i++) {
+        struct listen_address *at = &list->items[i];
+        if (at->addr.port != 0) {
+            rc = probe(&at->addr, at->kind == LISTEN_UDP ? SOCK_DGRAM : SOCK_STREAM);
+            rc = rc < 0 ? listen_result(at, rc) : 0;
+        }
+    }
+    return rc;
 }
 
 int listen_result(struct listen_address *at, int rc) {

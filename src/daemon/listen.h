@@ -27,6 +27,9 @@ struct listen_list {
 const char *listen_kind_name(enum listen_kind kind);
 /* TLS listeners only when there is a certificate. -ENOBUFS beyond LISTEN_MAX. */
 int listen_list_make(struct listen_list *out, const struct config *config);
+/* Is somebody else there? The workers' sockets share their ports (SO_REUSEPORT), so the kernel would let a second
+ * daemon of this user take half of the traffic without a word. Logs and returns -EADDRINUSE. */
+int listen_list_probe(struct listen_list *list);
 /* What to do with the result of opening: 0 when it is open, or is a wildcard of a family this machine has not;
  * otherwise logs and returns rc. */
 int listen_result(struct listen_address *at, int rc);

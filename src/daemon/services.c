@@ -69,9 +69,10 @@ int daemon_configure_log(const struct config *config) {
 
 /* ---- quotas: called by the relays' threads ---- */
 
+/* A draining server has no room for new allocations: 508. */
 static int quota_take(void *ctx, const char *user) {
     struct daemon *d = ctx;
-    return auth_quota_hold(d->quota, "", user, strlen(user), NULL);
+    return d->draining ? -ENOSPC : auth_quota_hold(d->quota, "", user, strlen(user), NULL);
 }
 
 static void quota_give(void *ctx, const char *user) {

@@ -158,13 +158,21 @@ static void timer_fired(void *ctx) {
 
 /* ---- input ---- */
 
+static void report_malformed(const struct five_tuple *client, size_t len) {
+    static struct log_limit limit = {.burst = 5};
+    metrics_inc(METRIC_STUN_MALFORMED);
+    log_limited(&limit, LOG_LEVEL_INFO, "turn", "message dropped", LF_TEXT("reason", "malformed"),
+                LF_ADDR("client", &client->remote),
+                LF_TEXT("transport", transport_name((enum transport)client->transport)), LF_UINT("bytes", len));
+}
+
 void relay_input(struct relay *relay, const struct five_tuple *client, const uint8_t *data, size_t len) {
     struct turn_time now = time_now(relay);
     relay->input = data;
     relay->input_len = len;
     int rc = turn_server_input(relay->server, client, data, len, &now);
     if (rc == -EBADMSG) {
-        metrics_inc(METRIC_STUN_MALFORMED);
+        report_malformed(client, len);
     } else if (rc < 0) {
         metrics_inc(METRIC_STUN_IGNORED);
     }

@@ -37,8 +37,11 @@ configure_in() {
 build_in() { configure_in "$@" && make -s -C "$1" -j"$jobs" && cases 1 0 0; }
 
 stage_packages() { ./dev packages build test node && cases 1 0 0; }
-stage_build() { build_in build-gcc CC=gcc --enable-werror; }
-stage_unit() { make_check build-gcc; }
+
+# What most stages test. Each may be run alone.
+gcc_build() { configure_in build-gcc CC=gcc --enable-werror && make -s -C build-gcc -j"$jobs"; }
+stage_build() { gcc_build && cases 1 0 0; }
+stage_unit() { gcc_build && make_check build-gcc; }
 stage_clang() { build_in build-clang CC=clang --enable-werror; }
 
 # The whole suite once more, with every memory error and undefined operation fatal. Without -Werror: gcc's
@@ -48,19 +51,20 @@ stage_sanitizers() {
 }
 
 stage_distcheck() {
-    make -s -C build-gcc -j"$jobs" distcheck AM_DISTCHECK_CONFIGURE_FLAGS=-q && cases 1 0 0
+    gcc_build && make -s -C build-gcc -j"$jobs" distcheck AM_DISTCHECK_CONFIGURE_FLAGS=-q && cases 1 0 0
 }
-
-# True, with one skipped case, while nothing matches the pattern.
-absent() { compgen -G "$1" >/dev/null && return 1; cases 0 0 1; }
 
 stage_man() {
     local page passed=0 failed=0
-    absent 'man/*.[1-8]*' && return
-    make -s -C build-gcc all || return 1
+    gcc_build || return 1
     for page in man/*.[1-8] build-gcc/man/*.[1-8]; do
         [ -f "$page" ] || continue
-        if mandoc -T lint -W style "$page"; then passed=$((passed + 1)); else failed=$((failed + 1)); fi
+        # Our own pages are not installed here, and the list of others may be old.
+        if mandoc -T lint -W style "$page" | grep -v 'referenced manual not found\|outdated mandoc.db'; then
+            failed=$((failed + 1))
+        else
+            passed=$((passed + 1))
+        fi
     done
     cases $passed $failed 0
     [ $failed = 0 ] && [ $passed != 0 ]
@@ -74,21 +78,13 @@ tap_cases() {
 stage_web() {
     npm --prefix web ci --ignore-scripts || return 1
     npm --prefix web run check && cases 1 0 0 || return 1
-    absent web/test/run && return
     npm --prefix web test | tap_cases
     return "${PIPESTATUS[0]}"
 }
 
 suite() { /usr/bin/python3 tests/lib/suite.py --build "${BUILD:-build-gcc}" "$@"; }
-stage_integration() {
-    [ -n "$(build-gcc/turnoutd --version)" ] || { cases 0 0 1; return; }
-    suite tests/integration
-}
-stage_e2e() {
-    npm --prefix tests/e2e ci --ignore-scripts || return 1
-    [ -n "$(build-gcc/turnoutd --version)" ] || { suite tests/e2e/test_browsers.py; return; }
-    suite tests/e2e
-}
+stage_integration() { gcc_build && suite tests/integration; }
+stage_e2e() { gcc_build && npm --prefix tests/e2e ci --ignore-scripts && suite tests/e2e; }
 
 # ---- only with --all
 
