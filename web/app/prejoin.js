@@ -55,6 +55,8 @@ class PrejoinPage {
   #stop;
   #video = h('video', { muted: true, playsInline: true, autoplay: true, hidden: true, class: 'mirrored' });
   #cover = h('div', { class: 'preview-cover' });
+  /** @type {HTMLElement} */
+  #preview;
   #notices = h('div', { class: 'prejoin-notices' });
   #name;
   #button = h('button', { class: 'button primary big', type: 'submit' }, 'Join now');
@@ -80,6 +82,8 @@ class PrejoinPage {
     });
     this.#mic = this.#toggle('microphone', 'mic');
     this.#camera = this.#toggle('camera', 'camera');
+    const bar = h('div', { class: 'preview-bar' }, this.#mic, this.#meter.element, this.#camera);
+    this.#preview = h('section', { class: 'preview', 'aria-label': 'Your picture' }, this.#video, this.#cover, bar);
     this.element = this.#build();
     const stops = [studio.on('changed', () => this.#update()), studio.on('notice', ({ text, action }) => this.#toasts.show(text, action))];
     this.#stop = () => stops.forEach((stop) => stop());
@@ -118,13 +122,7 @@ class PrejoinPage {
       h(
         'main',
         { class: 'prejoin-main' },
-        h(
-          'section',
-          { class: 'preview', 'aria-label': 'Your picture' },
-          this.#video,
-          this.#cover,
-          h('div', { class: 'preview-bar' }, this.#mic, this.#meter.element, this.#camera),
-        ),
+        this.#preview,
         h(
           'form',
           { class: 'prejoin-form', onsubmit: (/** @type {Event} */ event) => this.#submit(event), noValidate: true },
@@ -186,6 +184,9 @@ class PrejoinPage {
     });
     if (cover) this.#cover.replaceChildren(cover);
     this.#cover.hidden = !cover;
+    // Nothing to switch before there is an answer, or when the answer was no to both.
+    const none = !this.#studio.track('microphone') && !this.#studio.track('camera');
+    this.#preview.classList.toggle('asking', none && !this.#skipped);
     this.#notices.replaceChildren(...inputNotices(this.#studio, () => void this.#open()));
     this.#button.classList.toggle('primary', this.#asked);
     this.#button.classList.toggle('quiet', !this.#asked);

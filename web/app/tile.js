@@ -36,6 +36,8 @@ export class Tile {
       h('div', { class: 'tile-label' }, this.#muted, this.#name, !self && this.#quality),
     );
     if (self && !screen) this.#video.classList.add('mirrored');
+    // The initials stay until the first picture is there.
+    for (const event of ['loadeddata', 'resize', 'emptied']) this.#video.addEventListener(event, () => this.#reveal());
     this.update();
   }
 
@@ -72,7 +74,11 @@ export class Tile {
       this.#shown = track;
       track?.attach(this.#video);
     }
-    this.element.classList.toggle('has-picture', track !== null);
+    this.#reveal();
+  }
+
+  #reveal() {
+    this.element.classList.toggle('has-picture', this.#shown !== null && this.#video.videoWidth > 0);
   }
 
   /** @param {TrackPublication|undefined} microphone */
@@ -99,7 +105,7 @@ export class Tile {
     if (this.#screen) return `${name}: shared screen`;
     const parts = [name];
     if (microphone === undefined || microphone.muted) parts.push('muted');
-    if (!this.element.classList.contains('has-picture')) parts.push('camera off');
+    if (this.#shown === null) parts.push('camera off');
     if (this.participant.state === 'away') parts.push('away');
     return parts.join(', ');
   }
