@@ -30,8 +30,8 @@ export function arrange(width, height, count, gap = GAP) {
 }
 
 /**
- * Keeps the tiles of the call arranged: a grid for many, one large picture with the own one in its corner for two,
- * and a stage with a strip when a screen is shared.
+ * Keeps the tiles of the call arranged: a grid for many, one large picture with the own one in its corner for two
+ * (and the own one large while nobody else is there), and a stage with a strip when a screen is shared.
  */
 export class Grid {
   element;
@@ -63,7 +63,7 @@ export class Grid {
     const tiles = /** @type {HTMLElement[]} */ ([...this.element.children]);
     const screens = tiles.filter((tile) => tile.classList.contains('screen'));
     const people = tiles.filter((tile) => !tile.classList.contains('screen'));
-    const layout = screens.length > 0 ? 'stage' : people.length === 2 ? 'duo' : 'grid';
+    const layout = screens.length > 0 ? 'stage' : people.length <= 2 ? 'duo' : 'grid';
     this.element.dataset.layout = layout;
     this.element.dataset.count = String(tiles.length);
     if (layout !== 'grid') return;
