@@ -36,3 +36,5 @@ void admin_free(struct admin *admin) {
     admin_control_close(admin);
     free(admin);
 }
+
+void admin_set_coturn_names(struct admin *admin, bool on) { admin->options.coturn_names = on; }

@@ -73,6 +73,8 @@ struct admin_options {
 int admin_new(struct admin **out, const struct admin_options *options, const struct admin_hooks *hooks);
 /* Closes the socket and its clients and removes the path. Calls still open stay valid. */
 void admin_free(struct admin *admin);
+/* After a reload. */
+void admin_set_coturn_names(struct admin *admin, bool on);
 /* Adds /metrics, /stats, /livez and /readyz. */
 int admin_add_routes(struct admin *admin, struct http_server *stats);
 
@@ -88,6 +90,9 @@ bool admin_call_has(const struct admin_call *call, const char *name);
 const struct json_t *admin_call_args(const struct admin_call *call);
 /* The user id of who asks, for the log. */
 uid_t admin_call_uid(const struct admin_call *call);
+
+/* The client has left: whatever is answered goes nowhere. */
+bool admin_call_is_abandoned(const struct admin_call *call);
 
 /* Ends the call with data (stolen; NULL is null). */
 void admin_call_reply(struct admin_call *call, struct json_t *data);

@@ -73,6 +73,8 @@ bool admin_call_has(const struct admin_call *call, const char *name) {
     return json_object_get(call->args, name) != NULL;
 }
 
+bool admin_call_is_abandoned(const struct admin_call *call) { return !call->client; }
+
 const json_t *admin_call_args(const struct admin_call *call) { return call->args; }
 
 void admin_call_reply(struct admin_call *call, json_t *data) {

@@ -120,10 +120,12 @@ static int64_t read_metric(size_t index) { return metrics_read((enum metric_id)i
 
 void admin_expose_page(struct evbuffer *out, enum admin_format format, const char *version, bool coturn_names) {
     const struct admin_series own = {metric_table, METRIC_COUNT, read_metric};
-    (void)coturn_names;
     put_build(out, format, version);
     put_process(out, format);
     admin_expose_series(out, format, &own);
+    if (coturn_names) {
+        admin_expose_coturn_names(out, format);
+    }
     if (format == ADMIN_FORMAT_OPENMETRICS) {
         put(out, "# EOF\n");
     }

@@ -28,3 +28,6 @@ struct admin_series {
 void admin_expose_series(struct evbuffer *out, enum admin_format format, const struct admin_series *series);
 /* Appends the whole page: build, process, the counters, coturn's names when wanted, and the end mark. */
 void admin_expose_page(struct evbuffer *out, enum admin_format format, const char *version, bool coturn_names);
+
+/* coturn_names.c: appends counters under coturn's names. */
+void admin_expose_coturn_names(struct evbuffer *out, enum admin_format format);

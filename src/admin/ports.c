@@ -44,9 +44,6 @@ json_t *admin_config_ports(const struct config *config) {
         add_listeners(rows, &config->listen.tls, "tcp", "STUN and TURN over TLS");
     }
     add_row(rows, &config->relay.ports, "udp", "relayed media");
-    if (config->relay.tcp) {
-        add_row(rows, &config->relay.ports, "tcp", "relayed TCP connections");
-    }
     add_listeners(rows, &config->http.listen, "tcp", "web page and signaling");
     if (tls) {
         add_listeners(rows, &config->http.tls_listen, "tcp", "web page and signaling over TLS");

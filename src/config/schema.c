@@ -131,7 +131,7 @@ const struct config_key config_keys[] = {
 
     KEY(stats, listen, "listen", LISTEN, .flags = CONFIG_RESTART, .fallback = "127.0.0.1:9478", .max = 16,
         .doc = "The paths /metrics, /stats, /livez and /readyz. Numbers only, but keep it from strangers."),
-    KEY(stats, coturn_names, "coturn-names", BOOL, .flags = CONFIG_AHEAD, .fallback = "no",
+    KEY(stats, coturn_names, "coturn-names", BOOL, .fallback = "no",
         .doc = "Whether /metrics also shows the names that coturn uses."),
 
     KEY(database, path, "path", PATH, .flags = CONFIG_RESTART | CONFIG_IN_STATE_DIR, .fallback = "turnout.db", .min = 1, .max = 3000,

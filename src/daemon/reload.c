@@ -1,3 +1,4 @@
+#include "admin/admin.h"
 #include "auth/limiter.h"
 #include "auth/quota.h"
 #include "auth/secret.h"
@@ -111,6 +112,7 @@ static void apply_limits(struct daemon *d) {
     struct auth_quota_limits limits = daemon_quota_limits(d->config);
     auth_quota_set_limits(d->quota, &limits);
     auth_limiter_set_rate(d->requests, d->config->http.request_rate, d->config->http.request_rate);
+    admin_set_coturn_names(d->admin, d->config->stats.coturn_names);
     if (daemon_configure_log(d->config) < 0) {
         log_error("daemon", "log target stays as it was");
     }

@@ -46,8 +46,12 @@ static void submit(struct errand *e) {
 }
 
 static void next_page(void *ctx, struct admin_call *call) {
-    (void)call;
-    submit(ctx);
+    if (admin_call_is_abandoned(call)) {
+        admin_call_done(call);
+        errand_free(ctx);
+    } else {
+        submit(ctx);
+    }
 }
 
 static void answer_failure(const struct errand *e) {

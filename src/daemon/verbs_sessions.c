@@ -70,8 +70,12 @@ static bool is_wanted(const struct errand *e, const struct relay_session *s) {
 /* ---- on the control thread ---- */
 
 static void go_on(void *ctx, struct admin_call *call) {
-    (void)call;
-    visit(ctx);
+    if (admin_call_is_abandoned(call)) {
+        admin_call_done(call);
+        free(ctx);
+    } else {
+        visit(ctx);
+    }
 }
 
 /* The page's rows. True when the errand goes on. */

@@ -338,6 +338,17 @@ def stats_pages_are_for_programs():
 
 
 @tap.test
+def coturns_names_come_and_go_with_a_reload():
+    with Turnout() as t:
+        with stun.TurnClient(t.udp) as client:
+            assert client.binding().ok
+        assert "\nstun_binding_request" not in t.get("/metrics", stats=True)[1]
+        t.write_config(stats={"coturn-names": "yes"})
+        ctl(t, "config", "reload")
+        assert t.metrics()["stun_binding_request"] == 1, t.metrics()
+
+
+@tap.test
 def a_process_that_was_stopped_is_ready_again():
     with Turnout() as t:
         t.signal(signal.SIGSTOP)

@@ -5,7 +5,7 @@ import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 import tap
-from sources import ROOT, complain
+from sources import ROOT, complain, files
 
 ROW = re.compile(r'METRIC\(\s*(\w+)\s*,\s*(\w+)\s*,\s*"((?:[^"\\]|\\.)*)"\s*,\s*"((?:[^"\\]|\\.)*)"\s*,'
                  r'\s*((?:"(?:[^"\\]|\\.)*"\s*)+)\)')
@@ -91,6 +91,17 @@ def labels_are_well_formed_and_of_one_kind_per_name():
 def no_label_makes_a_series_per_person():
     complain([f"{n}: {label}" for _, _, n, labels, _ in rows() for label in re.findall(r"(\w+)=", labels)
               if label in PERSONAL], "such series grow without bound")
+
+
+@tap.test
+def every_counter_is_counted_somewhere():
+    """Ids may be made from a base row and an offset (METRIC_X_UDP + transport): then the first row of a name counts."""
+    code = "\n".join(p.read_text() for p in files(".c", ".h", under=["src"]))
+    used = set(re.findall(r"\bMETRIC_(\w+)", code))
+    names = {}
+    for id_, _, name, _, _ in rows():
+        names.setdefault(name, []).append(id_)
+    complain([n for n, ids in names.items() if not used & set(ids)], "no code mentions any row of it")
 
 
 tap.main()

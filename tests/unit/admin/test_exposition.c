@@ -92,8 +92,8 @@ static bool read_type(struct page *p, const char *rest, bool openmetrics) {
         return wrong(p, "TYPE does not follow its HELP", rest);
     }
     const char *type = rest + n + 1;
-    bool known =
-        strcmp(type, "counter") == 0 || strcmp(type, "gauge") == 0 || (openmetrics && strcmp(type, "info") == 0);
+    bool known = strcmp(type, "counter") == 0 || strcmp(type, "gauge") == 0 ||
+                 (openmetrics && (strcmp(type, "info") == 0 || strcmp(type, "unknown") == 0));
     if (!known) {
         return wrong(p, "unknown type", rest);
     }
@@ -266,6 +266,25 @@ static void the_build_is_named(void **state) {
     assert_true(found);
 }
 
+static void coturns_names_are_there_when_wanted(void **state) {
+    (void)state;
+    metrics_add(METRIC_RELAY_BYTES_TO_CLIENT_UDP, 100);
+    metrics_add(METRIC_RELAY_BYTES_TO_CLIENT_TLS, 11);
+    metrics_add(METRIC_STUN_BINDING_SUCCESS, 5);
+    metrics_add(METRIC_STUN_BINDING_ERROR, 2);
+    metrics_add(METRIC_TURN_ALLOCATIONS_TLS, 3);
+    for (int format = ADMIN_FORMAT_PROMETHEUS; format <= ADMIN_FORMAT_OPENMETRICS; format++) {
+        read_whole_page((enum admin_format)format, true);
+        assert_true(find(&the_page, "turn_total_traffic_sentb", "")->value == 111);
+        assert_true(find(&the_page, "turn_total_traffic_peer_rcvb", "")->value == 111);
+        assert_true(find(&the_page, "stun_binding_request", "")->value == 7);
+        assert_true(find(&the_page, "turn_total_allocations", "{type=\"TLS/TCP\"}")->value == 3);
+        assert_true(find(&the_page, "turn_total_allocations", "{type=\"UDP\"}")->value == 0);
+    }
+    read_whole_page(ADMIN_FORMAT_PROMETHEUS, false);
+    assert_null(find(&the_page, "stun_binding_request", ""));
+}
+
 static int64_t read_42(size_t index) { return 42 - (int64_t)index; }
 
 static void help_is_escaped_and_a_name_has_one_head(void **state) {
@@ -347,6 +366,7 @@ int main(void) {
         cmocka_unit_test(the_page_is_valid_prometheus_text),
         cmocka_unit_test(the_page_is_valid_openmetrics),
         cmocka_unit_test(the_build_is_named),
+        cmocka_unit_test(coturns_names_are_there_when_wanted),
         cmocka_unit_test(help_is_escaped_and_a_name_has_one_head),
         cmocka_unit_test(openmetrics_families_lose_the_suffix),
         cmocka_unit_test(the_reader_is_strict),
