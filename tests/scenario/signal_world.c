@@ -91,7 +91,7 @@ static void io_close(void *ctx, unsigned code, const char *reason) {
 static const struct link_io io = {.send = io_send, .queued = io_queued, .close = io_close};
 
 /* What the event loop does after a close: the connection ends. */
-static void settle(struct world *w) {
+void world_settle(struct world *w) {
     for (size_t i = 0; i < WORLD_CLIENTS_MAX; i++) {
         struct client *c = &w->clients[i];
         if (c->link && c->close_code != 0) {
@@ -113,7 +113,7 @@ void world_init_config(struct world *w, const struct rooms_config *rooms) {
     w->dialect = dialect_new(&config, &hooks, &w->now);
     CHECK(w->dialect);
     for (size_t i = 0; i < WORLD_CLIENTS_MAX; i++) {
-        w->clients[i] = (struct client){.world = w, .inbox = json_array(), .wire = json_array()};
+        w->clients[i].world = w;
     }
 }
 
@@ -141,7 +141,7 @@ void world_sleep(struct world *w, double seconds) {
         w->now.mono_us += step;
         w->now.wall_ms += step / 1000;
         dialect_timeout(w->dialect, &w->now);
-        settle(w);
+        world_settle(w);
         CHECK(dialect_deadline_us(w->dialect) > w->now.mono_us); /* no timer that is due stays */
     }
     w->now.wall_ms += (end - w->now.mono_us) / 1000;
@@ -193,14 +193,17 @@ void client_connect(struct world *w, struct client *c) {
     struct addr peer;
     addr_parse(&peer, "192.0.2.1:4000");
     CHECK(!c->link);
-    json_array_clear(c->inbox);
-    json_array_clear(c->wire);
+    json_decref(c->inbox);
+    json_decref(c->wire);
+    c->inbox = json_array();
+    c->wire = json_array();
     c->queued = 0;
     c->stalled = false;
     c->close_code = 0;
+    c->seq = 0;
     c->link = link_open(w->dialect, &(struct dialect_caller){.host = "h", .peer = &peer}, &io, c, &w->now);
     CHECK(c->link);
-    settle(w);
+    world_settle(w);
 }
 
 void client_break(struct client *c, unsigned code) {
@@ -208,7 +211,7 @@ void client_break(struct client *c, unsigned code) {
     if (link) {
         c->link = NULL;
         link_closed(link, code, &c->world->now);
-        settle(c->world);
+        world_settle(c->world);
     }
     json_array_clear(c->wire);
     c->queued = 0;
@@ -226,7 +229,7 @@ void client_stall(struct client *c, bool stalled) {
 void client_send(struct client *c, const char *text, size_t len) {
     CHECK(c->link);
     link_text(c->link, text, len, &c->world->now);
-    settle(c->world);
+    world_settle(c->world);
 }
 
 /* Takes the reply to id out of the inbox; NULL when there is none. */
@@ -331,10 +334,14 @@ void client_expect_quiet(const struct client *c) {
 
 void client_drain(struct client *c) {
     while (json_array_size(c->inbox) > 0) {
-        const json_t *message = json_array_get(c->inbox, 0);
+        json_t *message = json_array_get(c->inbox, 0);
         uint64_t seq = (uint64_t)number_at(message, "seq");
-        CHECK(seq == 0 || seq > c->seq || json_object_get(message, "ok"));
-        c->seq = seq > c->seq ? seq : c->seq;
+        if (json_object_get(message, "resumeKey")) {
+            keep_session(c, message);
+        } else if (seq > 0) {
+            CHECK(seq > c->seq);
+            c->seq = seq;
+        }
         json_array_remove(c->inbox, 0);
     }
 }

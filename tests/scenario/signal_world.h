@@ -13,7 +13,7 @@ struct world;
 struct client {
     struct world *world;
     struct link *link; /* NULL: not connected */
-    json_t *inbox;     /* what arrived and was not looked at yet */
+    json_t *inbox;     /* what arrived and was not looked at yet; NULL before the first connection */
     json_t *wire;      /* sent to it while it reads nothing */
     size_t queued;     /* bytes on the wire */
     bool stalled;
@@ -43,6 +43,8 @@ void world_init_config(struct world *w, const struct rooms_config *rooms);
 void world_deinit(struct world *w);
 /* Moves time, in steps, firing what is due. */
 void world_sleep(struct world *w, double seconds);
+/* Ends the connections that the server has closed, as the event loop would. */
+void world_settle(struct world *w);
 /* Aborts unless counts, links and sessions fit together. */
 void world_check(struct world *w);
 

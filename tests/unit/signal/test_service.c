@@ -176,6 +176,7 @@ static void admins_reach_sessions_over_http(void **state) {
     req.path = "/v1/rooms/hall";
     expect(&req, 204, "");
     assert_int_equal(bob->close_code, 4004);
+    fake_ws_closed(alice, 1006);
     fake_ws_closed(bob, 1006);
     fake_request_free(&req);
 }
