@@ -1,6 +1,6 @@
 /* The signaling machine: lines, each one act of one of three clients or of an admin. The first character names the
  * client (0 to 2), the second what happens; see act(). In requests $0 to $2 stand for the clients' sids, $g for the
- * room's generation, $k for a client's resume key. After each line everything has to fit together, and in the end
+ * room's generation, $a to $c for the clients' resume keys. After each line everything has to fit together, and in the end
  * nothing may be left.
  * covers: src/signal/dialect.c src/signal/link.c src/signal/join.c src/signal/methods.c src/signal/fields.c
  * covers: src/signal/objects.c src/signal/rooms.c src/signal/room.c src/signal/session.c src/signal/participant.c
@@ -32,8 +32,8 @@ static void expand_one(const struct client *c, char name, char *out, size_t cap)
         snprintf(out, cap, "%s", world.clients[name - '0'].sid);
     } else if (name == 'g') {
         snprintf(out, cap, "%lld", (long long)c->generation);
-    } else if (name == 'k') {
-        snprintf(out, cap, "%s", c->key);
+    } else if (name >= 'a' && name < 'a' + CLIENTS) {
+        snprintf(out, cap, "%s", world.clients[name - 'a'].key);
     } else {
         out[0] = '\0';
     }
@@ -73,17 +73,50 @@ static void say(struct client *c, char how, const char *line, size_t len) {
     if (!c->link) {
         client_connect(&world, c);
     }
-    if (how == 'r') {
+    if (c->link && how == 'r') {
         request(c, text);
-    } else {
+    } else if (c->link) {
         client_send(c, text, n);
     }
+}
+
+/* Others' traffic on the same line; counts only where nothing is read. */
+static void fill(struct client *c, size_t bytes) {
+    if (c->link && c->stalled && c->queued + bytes < WORLD_QUEUE_MAX) {
+        c->queued += bytes;
+    }
+}
+
+/* Many times the same request. */
+static void flood(struct client *c) {
+    for (int i = 0; i < SIGNAL_BURST + 2 && c->link; i++) {
+        client_send(c, "{\"id\":1,\"method\":\"ping\"}", 24);
+    }
+}
+
+/* len bytes of one string. */
+static void send_large(struct client *c, size_t len) {
+    static char text[SIGNAL_MESSAGE_MAX + 4096];
+    memset(text, 'x', len);
+    static const char head[] = "{\"id\":1,\"method\":\"chat\",\"text\":\"";
+    memcpy(text, head, sizeof head - 1);
+    memcpy(text + len - 2, "\"}", 2);
+    client_send(c, text, len);
+}
+
+static void reconfigure(bool auto_create) {
+    const struct dialect_config config = {
+        .rooms = {.resume_timeout_us = 20000000, .max_participants = 2, .auto_create = auto_create}};
+    dialect_configure(world.dialect, &config);
 }
 
 /* An admin's act on the room of the client. */
 static void administer(const struct client *c, char what) {
     struct rooms *rooms = dialect_rooms(world.dialect);
     struct session *s = c->link ? c->link->session : NULL;
+    if (what == 'C' || what == 'D') {
+        reconfigure(what == 'C');
+    }
     if (!s) {
         return;
     }
@@ -122,6 +155,23 @@ static void act(struct client *c, char what, const char *rest, size_t len) {
         break;
     case 't': /* time goes by: a tenth of a second to 25 seconds */
         world_sleep(&world, (len > 0 ? (unsigned char)rest[0] : 1) / 10.0);
+        break;
+    case 'l': /* the queue fills: kilobytes */
+        fill(c, 1024 * (size_t)(len > 0 ? (unsigned char)rest[0] : 1));
+        break;
+    case 'f': /* a flood */
+        if (c->link) {
+            flood(c);
+        }
+        break;
+    case 'z': /* a large message: kilobytes */
+        if (c->link) {
+            send_large(c, 1024 * (size_t)(len > 0 ? 1 + (unsigned char)rest[0] : 257));
+        }
+        break;
+    case 'S': /* the server stops */
+        dialect_shutdown(world.dialect, &world.now);
+        world_settle(&world);
         break;
     case 'r': /* request: the members beside id */
     case '=': /* a message as it stands */
