@@ -46,7 +46,7 @@ def turn_entry(reply):
 def api_key(t):
     """(id, secret) of a new API key."""
     printed = t.ctl("key", "add", "test").stdout
-    match = re.search(r"(\w{8,})\.(\S+)", printed)
+    match = re.search(r"Key\s+(\S+)\s+Secret\s+(\S+)", printed)
     assert match, printed
     return match.groups()
 
