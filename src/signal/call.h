@@ -31,7 +31,6 @@ struct call {
     bool catch_up;       /* events follow the reply */
 };
 
-const char *dialect_error_name(enum dialect_error error); /* NULL beyond the last */
 /* Bad request; message is static. */
 enum dialect_error call_refuse(struct call *call, const char *message);
 /* The error a machine's negative code stands for. */

@@ -44,12 +44,6 @@ static const struct error_row {
     [DIALECT_INTERNAL] = {"internal", "the server failed"},
 };
 
-const char *dialect_method_name(size_t i) { return i < METHOD_COUNT ? methods[i].name : NULL; }
-
-const char *dialect_error_name(enum dialect_error error) {
-    return error < DIALECT_ERROR_COUNT ? errors[error].name : NULL;
-}
-
 /* --- life --- */
 
 static struct event_text *encode(void *ctx, const struct room_event *event) {

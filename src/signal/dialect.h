@@ -71,6 +71,3 @@ struct link *link_open(struct dialect *d, const struct dialect_caller *caller, c
 void link_text(struct link *link, const char *text, size_t len, const struct moment *now);
 /* The connection is gone, with its peer's close code; link is freed. */
 void link_closed(struct link *link, unsigned code, const struct moment *now);
-
-/* The methods clients may call, for documentation's check; NULL ends. */
-const char *dialect_method_name(size_t i);

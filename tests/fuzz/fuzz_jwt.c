@@ -70,7 +70,7 @@ static void verify(const char *token, size_t len) {
     if (n == -ENOBUFS) {
         return; /* escapes made it too long */
     }
-    for (long cap = n % 7; cap <= n; cap += 7) { /* never a cut token */
+    for (long cap = n; cap > 0; cap /= 3) { /* never a cut token */
         check(jwt_sign(again, (size_t)cap, &claims, secret, sizeof secret - 1) == -ENOBUFS);
     }
     n = jwt_sign(again, sizeof again, &claims, secret, sizeof secret - 1);
