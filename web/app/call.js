@@ -107,7 +107,7 @@ class CallPage {
         if (participant.state === 'away') announce(`${participant.displayName} lost the connection`);
       }),
       room.on('reconnecting', () =>
-        this.#banners.show('server', { text: 'The server is out of reach. You can go on talking; nobody can join meanwhile.' }),
+        this.#banners.show('server', { text: 'The server is out of reach. You can go on talking.' }),
       ),
       room.on('reconnected', ({ resumed }) => {
         this.#banners.hide('server');
@@ -212,7 +212,7 @@ class CallPage {
     this.#banners.show('audio', {
       symbol: 'speaker-off',
       tone: 'accent',
-      text: 'The browser holds the sound back until you say so.',
+      text: 'The browser holds the sound back.',
       action: { label: 'Tap to hear', run: () => void this.#room.startAudio() },
     });
   }

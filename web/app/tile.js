@@ -114,6 +114,6 @@ export class Tile {
 /** @param {RemoteParticipant} participant @returns {string} '' when all is well */
 function statusOf(participant) {
   if (participant.connectionState === 'interrupted') return 'Reconnecting…';
-  if (participant.state === 'away') return 'Connection lost, may be back';
+  if (participant.state === 'away') return 'Away, may be back';
   return participant.connectionState === 'connected' ? '' : 'Connecting…';
 }

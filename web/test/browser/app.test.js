@@ -152,6 +152,23 @@ describe('the app', { skip: hasChromium ? false : 'no chromium', concurrency: fa
       assert.equal(await b.evaluate('document.querySelector(".panel").hidden'), true);
     });
 
+    it('fits a phone: every control within the screen, the panels over the tiles', async () => {
+      const page = await chromium.page({ width: 360, height: 740, phone: true });
+      await join(page, 'phone', 'Ada');
+      const outside = `[...document.querySelectorAll('button, video, .tile, .panel, .chat-form textarea')].filter((each) => {
+        const { left, right, top, bottom, width } = each.getBoundingClientRect();
+        return each.checkVisibility() && (width === 0 || left < 0 || right > 360 || top < 0 || bottom > 740);
+      }).map((each) => each.className)`;
+      assert.deepEqual(await page.evaluate(outside), []);
+      await page.click('.control-chat');
+      await page.find('.chat-form textarea');
+      assert.equal(await page.evaluate('document.querySelector(".panel").getBoundingClientRect().width > 320'), true);
+      await page.until(`(${outside}).length === 0`);
+      await page.click('.control-devices');
+      await page.find('.device-panel select');
+      assert.equal(await page.evaluate('document.documentElement.scrollHeight <= innerHeight'), true);
+    });
+
     it('says so when somebody leaves, and shows the page after the call', async () => {
       const [a, b] = [await chromium.page(), await chromium.page()];
       await join(a, 'leave', 'Ada');

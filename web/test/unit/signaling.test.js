@@ -243,9 +243,20 @@ test('a socket that is dead without a close is found by a ping', async () => {
   const it = await joined();
   await it.clock.advance(15_000);
   assert.equal(it.now().last('ping').method, 'ping');
-  await it.clock.advance(10_100);
+  await it.clock.advance(10_600);
   assert.equal(it.signal.state, 'reconnecting');
   assert.equal(it.sockets[0].closedWith, 4900);
+});
+
+test('an answer that comes late, or any other message, keeps the socket', async () => {
+  const it = await joined();
+  await it.clock.advance(15_000);
+  await it.clock.advance(10_000);
+  it.now().say({ event: 'chat', seq: 5 });
+  await it.clock.advance(1_000);
+  assert.equal(it.signal.state, 'connected');
+  await it.clock.advance(15_000);
+  assert.equal(it.now().sent.filter((each) => each.method === 'ping').length, 2, 'and it is asked again');
 });
 
 test('a tab that becomes visible checks its connection at once', async () => {
@@ -256,7 +267,7 @@ test('a tab that becomes visible checks its connection at once', async () => {
   await it.clock.advance(5_000);
   assert.equal(it.signal.state, 'connected');
   it.wake('visible');
-  await it.clock.advance(3_100);
+  await it.clock.advance(3_600);
   assert.equal(it.signal.state, 'reconnecting');
 });
 
