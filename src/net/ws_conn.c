@@ -48,6 +48,7 @@ void ws_conn_free(struct ws_conn *c) {
         free(item->buffer);
         free(item);
     }
+    free(c->close_reason);
     ws_unref(c->ws);
     free(c);
 }
@@ -139,11 +140,24 @@ static bool is_over(const struct ws_conn *c) {
     return !wslay_event_want_read(c->wslay) && !wslay_event_want_write(c->wslay);
 }
 
-void ws_conn_step(struct ws_conn *c) {
-    if (wslay_event_want_write(c->wslay) && wslay_event_send(c->wslay) != 0) {
-        conn_end(c, WS_ABNORMAL, false);
-        return;
+/* Puts our close frame behind the last message: wslay lets control frames overtake messages. True when it did. */
+static bool queue_close(struct ws_conn *c) {
+    const struct ws_buffer *reason = c->close_reason;
+    if (!c->close_waits || wslay_event_get_queued_msg_count(c->wslay) > 0) {
+        return false;
     }
+    c->close_waits = false;
+    return wslay_event_queue_close(c->wslay, (uint16_t)c->code, reason ? (const uint8_t *)reason->data : NULL,
+                                   reason ? reason->len : 0) == 0;
+}
+
+void ws_conn_step(struct ws_conn *c) {
+    do {
+        if (wslay_event_want_write(c->wslay) && wslay_event_send(c->wslay) != 0) {
+            conn_end(c, WS_ABNORMAL, false);
+            return;
+        }
+    } while (queue_close(c));
     atomic_store(&c->ws->held, wslay_event_get_queued_msg_length(c->wslay) + stream_queued(c->stream));
     if (is_over(c)) {
         conn_end(c, closing_code(c), true);
@@ -353,12 +367,11 @@ void ws_conn_on_send(void *data) {
 void ws_conn_on_close(void *data) {
     struct ws_post *post = data;
     struct ws_conn *c = post->ws->conn;
-    if (c) {
-        const struct ws_buffer *reason = post->buffer;
-        if (wslay_event_queue_close(c->wslay, (uint16_t)post->code, reason ? (const uint8_t *)reason->data : NULL,
-                                    reason ? reason->len : 0) == 0) {
-            c->code = post->code;
-        }
+    if (c && !wslay_event_get_close_received(c->wslay)) {
+        c->code = c->code ? c->code : post->code;
+        c->close_reason = post->buffer;
+        c->close_waits = true;
+        post->buffer = NULL;
         loop_timer_set(c->worker->loop, &c->deadline, CLOSE_US);
         ws_conn_step(c);
     }

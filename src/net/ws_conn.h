@@ -29,7 +29,9 @@ struct ws_conn {
     uint64_t ping_sent_us;
     size_t budget;
     unsigned pings_missed;
-    unsigned code;  /* why we close; 0: we do not */
+    unsigned code;                  /* why we close; 0: we do not */
+    struct ws_buffer *close_reason; /* of a close that waits for what is queued; may be NULL */
+    bool close_waits;
     bool blocked;   /* reading stopped until the control thread catches up */
     bool peer_gone; /* end of stream, or it broke */
     bool ended;

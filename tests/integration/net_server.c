@@ -178,6 +178,9 @@ static void ws_text(void *ctx, struct ws *ws, const char *data, size_t len) {
         flood(ws);
     } else if (len == 5 && memcmp(data, "close", 5) == 0) {
         ws_close(ws, 4003, "kicked");
+    } else if (len == 5 && memcmp(data, "leave", 5) == 0) {
+        flood(ws);
+        ws_close(ws, 4004, "after all that");
     } else if (len == 3 && memcmp(data, "rtt", 3) == 0) {
         int n = snprintf(text, sizeof text, "%u", ws_rtt_us(ws));
         ws_send(ws, text, (size_t)n);

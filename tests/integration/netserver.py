@@ -229,25 +229,30 @@ class WebSocket:
     def send(self, *args, **options):
         self.sock.sendall(frame(*args, **options))
 
-    def take(self, n):
-        while len(self.buffer) < n:
+    def receive_any(self):
+        """(opcode, payload, rsv) of the next frame. A timeout loses nothing."""
+        while (parsed := self.parse()) is None:
             piece = self.sock.recv(1 << 20)
             if not piece:
                 raise EOFError
             self.buffer += piece
-        data, self.buffer = self.buffer[:n], self.buffer[n:]
-        return data
+        return parsed
 
-    def receive_any(self):
-        """(opcode, payload, rsv) of the next frame."""
-        first, second = self.take(2)
-        assert not second & 0x80, "a server does not mask"
-        length = second & 0x7F
-        if length == 126:
-            length = struct.unpack("!H", self.take(2))[0]
-        elif length == 127:
-            length = struct.unpack("!Q", self.take(8))[0]
-        return first & 15, self.take(length), first >> 4 & 7
+    def parse(self):
+        if len(self.buffer) < 2:
+            return None
+        first, length = self.buffer[0], self.buffer[1]
+        assert not length & 0x80, "a server does not mask"
+        extended = {126: 2, 127: 8}.get(length, 0)
+        if len(self.buffer) < 2 + extended:
+            return None
+        if extended:
+            length = int.from_bytes(self.buffer[2:2 + extended], "big")
+        end = 2 + extended + length
+        if len(self.buffer) < end:
+            return None
+        payload, self.buffer = self.buffer[2 + extended:end], self.buffer[end:]
+        return first & 15, payload, first >> 4 & 7
 
     def receive(self, pong=True):
         """The next frame that is no ping; pings are answered unless told otherwise."""
