@@ -29,25 +29,31 @@ enum {
 struct lookup {
     struct worker *worker;
     uint64_t request;
+    bool sha256;
 };
 
 static void user_found(void *ctx, int rc, const struct store_user *user) {
     struct lookup *lookup = ctx;
+    struct relay *relay = lookup->worker->relay;
     /* A database that cannot answer gets no answer: the client tries again. */
-    if (rc == 0 || rc == -ERR_UNKNOWN_KEY) {
-        relay_user_key(lookup->worker->relay, lookup->request, rc == 0 ? user->keys.md5 : NULL);
+    if (rc == -ERR_UNKNOWN_KEY) {
+        relay_user_key(relay, lookup->request, NULL, 0);
+    } else if (rc == 0 && lookup->sha256) {
+        relay_user_key(relay, lookup->request, user->keys.sha256, sizeof user->keys.sha256);
+    } else if (rc == 0) {
+        relay_user_key(relay, lookup->request, user->keys.md5, sizeof user->keys.md5);
     }
     free(lookup);
 }
 
-static int lookup_user(void *ctx, uint64_t request, const char *realm, const char *user) {
+static int lookup_user(void *ctx, uint64_t request, const struct relay_user_query *wanted) {
     struct worker *w = ctx;
     struct lookup *lookup = w->users ? malloc(sizeof *lookup) : NULL;
     if (!lookup) {
         return -ENOBUFS;
     }
-    *lookup = (struct lookup){.worker = w, .request = request};
-    struct auth_user_query query = {.realm = realm, .name = user, .name_len = strlen(user)};
+    *lookup = (struct lookup){.worker = w, .request = request, .sha256 = wanted->sha256};
+    struct auth_user_query query = {.realm = wanted->realm, .name = wanted->user, .name_len = strlen(wanted->user)};
     int rc = auth_users_find(w->users, &query, user_found, lookup);
     if (rc == 0 || rc == -EINPROGRESS) {
         return 0;

@@ -6,6 +6,7 @@
 #include "net/conn.h"
 #include "net/udp.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -14,11 +15,18 @@ struct relay;
 struct relay_ports;
 struct relay_settings;
 
+/* A long-term user whose key is wanted; strings are borrowed. */
+struct relay_user_query {
+    const char *realm;
+    const char *user;
+    bool sha256; /* the key of RFC 8489's SHA-256, not that of MD5 */
+};
+
 struct relay_hooks {
     void *ctx;
     /* Looks up a long-term user; the answer comes by relay_user_key with the same request number, now or
      * later. Negative: cannot look up now (the request is then dropped; the client sends it again). */
-    int (*lookup_user)(void *ctx, uint64_t request, const char *realm, const char *user);
+    int (*lookup_user)(void *ctx, uint64_t request, const struct relay_user_query *query);
     /* This message of a client belongs to another worker, and so does all that follows of its flow. Bytes are borrowed. */
     void (*forward)(void *ctx, unsigned worker, const struct five_tuple *client, const void *data, size_t len);
     /* These bytes are for a client whose connection is another worker's (its messages came by steering). */
@@ -56,8 +64,8 @@ void relay_deliver(struct relay *relay, const struct five_tuple *client, const u
 /* For net/tcp: STUN/TURN streams. */
 struct conn_handlers relay_stream_handlers(struct relay *relay);
 
-/* Answers lookup_user. key: 16 bytes, or NULL when there is no such user. */
-void relay_user_key(struct relay *relay, uint64_t request, const uint8_t *key);
+/* Answers lookup_user. key: 16 bytes of MD5 or 32 of SHA-256, or NULL when there is no such user. */
+void relay_user_key(struct relay *relay, uint64_t request, const uint8_t *key, size_t len);
 
 /* One allocation, for people. */
 struct relay_session {
