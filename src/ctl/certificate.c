@@ -32,8 +32,8 @@ static bool check_file(struct ctl_findings *f, const struct ctl_certificate *c, 
     }
     if (!may_read(&st, c->uid, c->gid)) {
         ctl_findings_add(f, CTL_BAD,
-                         "Give it to root and the daemon's group with mode 0640; for certbot's files use the deploy "
-                         "hook that comes with turnout.",
+                         "Give it to root and the daemon's group with mode 0640; certbot's files are best copied to "
+                         "/etc/turnout/tls by a deploy hook.",
                          "%s cannot be read by the daemon's user.", path);
         return false;
     }
