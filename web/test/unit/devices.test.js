@@ -86,6 +86,8 @@ test('choices survive in the storage', () => {
     outputDevice: null,
     name: 'Ada',
   });
+  memory.remember({ videoEnabled: false });
+  assert.equal(new DeviceMemory(kept, 'k').choices.videoEnabled, false);
 });
 
 test('a spoilt, full or forbidden storage costs only the memory', () => {

@@ -88,6 +88,8 @@ class FakeTransceiver {
 }
 
 export class FakePeer {
+  /** Candidates come before setLocalDescription() has told that it is done. */
+  static gatherAtOnce = false;
   signalingState = 'stable';
   connectionState = 'new';
   localDescription = null;
@@ -263,9 +265,11 @@ export class FakePeer {
   }
 
   #gather() {
-    this.#env.setTimeout(() => {
+    const found = () => {
       if (!this.#closed) this.onicecandidate?.({ candidate: { toJSON: () => ({ candidate: `c-${this.localUfrag}`, ufrag: this.localUfrag }) } });
-    }, this.#env.delay());
+    };
+    if (FakePeer.gatherAtOnce) found();
+    else this.#env.setTimeout(found, this.#env.delay());
   }
 
   addIceCandidate(candidate) {

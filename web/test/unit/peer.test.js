@@ -74,6 +74,7 @@ test('the later joiner offers first and one round trip serves both directions', 
 
 test('candidates never overtake the description they belong to', async () => {
   const world = couple({ delay: (random) => random() * 40 });
+  FakePeer.gatherAtOnce = true;
   world.ada.start();
   world.bo.start();
   await world.clock.advance(1_000);
@@ -81,6 +82,20 @@ test('candidates never overtake the description they belong to', async () => {
   assert.equal(bySide[0], 'offer');
   assert.ok(bySide.includes('candidate'));
   assert.deepEqual(world.errors, []);
+  FakePeer.gatherAtOnce = false;
+});
+
+test('a publication that takes a slot over while an offer is under way is told after the answer', async () => {
+  const world = couple({ latency: () => 50 });
+  send(world.bo, 'camera', 'first');
+  world.ada.start();
+  world.bo.start();
+  await world.clock.advance(30);
+  assert.equal(world.peers.bo[0].signalingState, 'have-local-offer');
+  world.bo.setLocal('camera', null);
+  send(world.bo, 'camera', 'second');
+  await world.clock.advance(1_000);
+  assert.deepEqual(ids(world.ada), ['second']);
 });
 
 test('crossing offers end in one answer: the polite side rolls back and its m-lines merge', async () => {
@@ -125,6 +140,12 @@ test('any order of delays, publishing and unpublishing ends with the same view o
     assert.deepEqual(ids(world.bo), [...now.ada.values()].sort(), `seed ${seed}`);
     assert.deepEqual(ids(world.ada), [...now.bo.values()].sort(), `seed ${seed}`);
     assert.equal(world.peers.ada.length, 1, `seed ${seed}: no second connection`);
+    for (const who of ['ada', 'bo']) {
+      for (const slot of ['camera', 'microphone', 'screen']) {
+        const sending = world[who].slots.transceiver(slot)?.currentDirection.startsWith('send') ?? false;
+        assert.equal(sending, now[who].has(slot), `seed ${seed}: ${who} negotiated to send ${slot}`);
+      }
+    }
     assert.ok(world.peers.ada[0].transceivers.filter((each) => !each.stopped).length <= 3, `seed ${seed}: m-lines are shared`);
   }
 });
@@ -188,6 +209,10 @@ test('a restart that does not help is followed by a new RTCPeerConnection under 
   assert.equal(world.bo.state, 'connected');
   assert.deepEqual(ids(world.bo), ['a-cam']);
   assert.deepEqual(ids(world.ada), ['b-cam']);
+  const applied = world.peers.ada[1].applied.length;
+  await world.ada.receive('offer', world.sent.find((each) => each.type === 'offer').data);
+  await world.clock.advance(100);
+  assert.equal(world.peers.ada[1].applied.length, applied, 'an offer for the first one comes too late');
   assert.deepEqual(world.errors, []);
 });
 
