@@ -184,7 +184,7 @@ static int add_range_text(struct peer_rules_builder *b, const char *text, const 
     }
     memcpy(low, text, n);
     low[n] = '\0';
-    if (addr_parse_ip(&first, low) < 0 || addr_parse_ip(&last, dash + 1) < 0) {
+    if (addr_parse_ip(&first, low) < 0 || addr_parse_ip(&last, dash + 1) < 0 || first.scope || last.scope) {
         return -EINVAL;
     }
     return add_range(b, &first, &last, allow);
@@ -201,7 +201,7 @@ int peer_rules_add(struct peer_rules_builder *b, const char *text, bool allow) {
         canonicalise(&prefix);
         return push_rule(b, &prefix, allow);
     }
-    if (addr_parse(&exact, text) < 0 || exact.port == 0) {
+    if (addr_parse(&exact, text) < 0 || exact.port == 0 || exact.scope) {
         return -EINVAL;
     }
     return push_exact(b, &exact, allow);

@@ -65,10 +65,21 @@ void turn_server_free(struct turn_server *s) {
     free(s);
 }
 
+/* Wheels without timers follow the clock here, so that a long quiet time is not walked tick by tick later. */
+static void set_now(struct turn_server *s, uint64_t now_us) {
+    struct wheel *const wheels[] = {&s->allocation_wheel, &s->pending_wheel, &s->reservation_wheel};
+    s->now_us = now_us;
+    for (size_t i = 0; i < sizeof wheels / sizeof wheels[0]; i++) {
+        if (wheels[i]->count == 0) {
+            wheel_advance(wheels[i], now_us, allocation_fired, s);
+        }
+    }
+}
+
 int turn_server_input(struct turn_server *s, const struct five_tuple *client, const uint8_t *data, size_t len,
                       const struct turn_time *now) {
     struct stun_msg msg;
-    s->now_us = now->now_us;
+    set_now(s, now->now_us);
     if (stun_msg_parse(&msg, data, len) < 0) {
         return -EBADMSG;
     }
@@ -93,7 +104,7 @@ int turn_server_key(struct turn_server *s, uint64_t request, const uint8_t *key,
     }
     struct request r = {.server = s};
     struct stun_msg msg;
-    s->now_us = now->now_us;
+    set_now(s, now->now_us);
     pending_unlink(s, p);
     request_resume(&r, &msg, p, now);
     r.lookup = key ? LOOKUP_FOUND : LOOKUP_NONE;
@@ -113,7 +124,7 @@ int turn_server_relay_opened(struct turn_server *s, uint64_t request, const stru
     if (!p) {
         return -ENOENT;
     }
-    s->now_us = now->now_us;
+    set_now(s, now->now_us);
     allocate_next(s, p, opened, now);
     return 0;
 }
@@ -123,7 +134,7 @@ int turn_server_relay_failed(struct turn_server *s, uint64_t request, const stru
     if (!p) {
         return -ENOENT;
     }
-    s->now_us = now->now_us;
+    set_now(s, now->now_us);
     allocate_next(s, p, NULL, now);
     return 0;
 }

@@ -1,0 +1,421 @@
+/* The TURN server machine: the input is a script of what eight clients, the clock and the admin do. Requests are
+ * signed as far as the script wants, so that the fuzzer gets past the credentials. After each step the tables must be
+ * sound; at the end, with all clients gone, nothing may be left: no relay, no quota, no timer.
+ * covers: src/proto/turn/allocate.c src/proto/turn/allocation.c src/proto/turn/attrs.c src/proto/turn/auth.c
+ * covers: src/proto/turn/binding.c src/proto/turn/channel.c src/proto/turn/data.c src/proto/turn/limit.c
+ * covers: src/proto/turn/nonce.c src/proto/turn/output.c src/proto/turn/pending.c src/proto/turn/permission.c
+ * covers: src/proto/turn/quota.c src/proto/turn/refresh.c src/proto/turn/reply.c src/proto/turn/request.c
+ * covers: src/proto/turn/reservation.c src/proto/turn/server.c src/proto/turn/settings.c */
+#include "lib/turn_world.h"
+
+#include "base/error.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+enum { CLIENTS = 8, STEPS_MAX = 64, REPLY_TO_STRANGER_MAX = 512 };
+
+static struct world w;
+static struct client clients[CLIENTS];
+static struct reader script;
+static struct peer_rules *strict_rules, *usual_rules;
+
+static void check(bool ok, const char *what) {
+    if (!ok) {
+        fprintf(stderr, "fuzz_turn: %s\n", what);
+        abort();
+    }
+}
+
+static struct client *pick(void) { return &clients[reader_u8(&script) % CLIENTS]; }
+
+/* Peers that meet each other, public and denied, of both families; or four bytes of the script. */
+static struct addr pick_peer(void) {
+    static const char *const peers[] = {"203.0.113.9:5000",    "203.0.113.9:5001", "203.0.113.10:5000", "10.0.0.1:5000",
+                                        "[2001:db8::9]:5000",  "[fe80::1]:5000",   "192.0.2.200:3478",  "192.0.2.200:7",
+                                        "[2002:a00:1::1]:500", "[::1]:80"};
+    size_t n = sizeof peers / sizeof peers[0];
+    uint8_t choice = reader_u8(&script);
+    struct addr a;
+    if (choice % 16 < n) {
+        return test_addr(peers[choice % 16]);
+    }
+    uint32_t ip = choice % 2 ? 0xcb007100U + reader_u8(&script) : reader_u32(&script);
+    uint8_t bytes[4];
+    store_be32(bytes, ip);
+    addr_from_bytes(&a, bytes, 4, (uint16_t)(5000 + choice / 16));
+    return a;
+}
+
+static void send_it(struct client *c) {
+    bool known = c->nonce[0] != '\0';
+    int code = client_send(c);
+    check(code == -1 || code == 0 || (code >= 400 && code < 600), "an odd code");
+    if (c->answered) {
+        check(known || w.reply_len <= REPLY_TO_STRANGER_MAX, "a long reply to a stranger");
+        client_learn(c);
+    }
+}
+
+/* ---- steps */
+
+static void step_allocate(void) {
+    struct client *c = pick();
+    uint8_t wishes = reader_u8(&script);
+    client_begin(c, STUN_ALLOCATE);
+    if (wishes & 1) {
+        stun_write_u8(&c->w, STUN_ATTR_REQUESTED_TRANSPORT, wishes & 2 ? 6 : 17);
+    } else {
+        stun_write_u8(&c->w, STUN_ATTR_REQUESTED_TRANSPORT, 17);
+    }
+    if (wishes & 4) {
+        stun_write_u8(&c->w, STUN_ATTR_REQUESTED_ADDRESS_FAMILY, reader_u8(&script) % 4);
+    }
+    if (wishes & 8) {
+        stun_write_u8(&c->w, STUN_ATTR_ADDITIONAL_ADDRESS_FAMILY, wishes & 2 ? 1 : 2);
+    }
+    if (wishes & 16) {
+        uint8_t bits = reader_u8(&script) & 0x80;
+        stun_write_bytes(&c->w, STUN_ATTR_EVEN_PORT, &bits, wishes & 2 ? 0 : 1);
+    }
+    if (wishes & 32) {
+        stun_write_u32(&c->w, STUN_ATTR_LIFETIME, reader_u32(&script));
+    }
+    if (wishes & 64) {
+        const struct turn_allocation *a = client_allocation(pick());
+        uint8_t token[8] = {reader_u8(&script) % 6};
+        stun_write_bytes(&c->w, STUN_ATTR_RESERVATION_TOKEN, a ? a->reservation_token : token, 8);
+    }
+    if (wishes & 128) {
+        stun_write_bytes(&c->w, STUN_ATTR_DONT_FRAGMENT, NULL, 0);
+    }
+    send_it(c);
+}
+
+static void step_refresh(void) {
+    struct client *c = pick();
+    uint8_t wishes = reader_u8(&script);
+    client_begin(c, STUN_REFRESH);
+    if (wishes & 1) {
+        stun_write_u32(&c->w, STUN_ATTR_LIFETIME, wishes & 2 ? 0 : 60U * reader_u8(&script));
+    }
+    if (wishes & 4) {
+        stun_write_u8(&c->w, STUN_ATTR_REQUESTED_ADDRESS_FAMILY, wishes & 8 ? 1 : reader_u8(&script) % 4);
+    }
+    send_it(c);
+}
+
+static void step_permit(void) {
+    struct client *c = pick();
+    unsigned count = reader_u8(&script) % 80;
+    client_begin(c, STUN_CREATE_PERMISSION);
+    for (unsigned i = 0; i < count % 60 && !script.failed; i++) {
+        struct addr peer = pick_peer();
+        stun_write_xor_addr(&c->w, STUN_ATTR_XOR_PEER_ADDRESS, &peer);
+    }
+    send_it(c);
+}
+
+static void step_bind(void) {
+    struct client *c = pick();
+    uint16_t number = reader_u16(&script);
+    struct addr peer = pick_peer();
+    client_begin(c, STUN_CHANNEL_BIND);
+    stun_write_u32(&c->w, STUN_ATTR_CHANNEL_NUMBER, (uint32_t)(number % 3 ? 0x4000 + number % 128 : number) << 16);
+    stun_write_xor_addr(&c->w, STUN_ATTR_XOR_PEER_ADDRESS, &peer);
+    send_it(c);
+}
+
+/* Many at once, to get the tables full. */
+static void step_bind_many(void) {
+    struct client *c = pick();
+    unsigned count = reader_u8(&script) % 70;
+    for (unsigned i = 0; i < count; i++) {
+        struct addr peer = test_addr("203.0.113.77:1000");
+        peer.port = (uint16_t)(peer.port + i);
+        peer.ip[3] = (uint8_t)(count % 2 ? peer.ip[3] : i);
+        client_begin(c, STUN_CHANNEL_BIND);
+        stun_write_u32(&c->w, STUN_ATTR_CHANNEL_NUMBER, (0x4100U + i) << 16);
+        stun_write_xor_addr(&c->w, STUN_ATTR_XOR_PEER_ADDRESS, &peer);
+        send_it(c);
+    }
+}
+
+/* Attributes as the script has them, under a right header and signature. */
+static void step_attributes(void) {
+    static const uint16_t methods[] = {STUN_BINDING,           STUN_ALLOCATE,     STUN_REFRESH,
+                                       STUN_CREATE_PERMISSION, STUN_CHANNEL_BIND, STUN_SEND};
+    struct client *c = pick();
+    uint8_t choice = reader_u8(&script);
+    size_t len = reader_u8(&script) & 0xfc;
+    const uint8_t *body = reader_bytes(&script, len);
+    client_begin(c, choice % 8 < 6 ? methods[choice % 8] : choice);
+    if (!body) {
+        return;
+    }
+    writer_bytes(&c->w, body, len);
+    client_sign(c);
+    struct stun_msg msg;
+    if (stun_msg_parse(&msg, c->request, c->w.len) == 0) {
+        client_resend(c);
+    } else {
+        check(world_input(&w, &c->tuple, c->request, c->w.len) == -EBADMSG, "took what does not parse");
+    }
+}
+
+/* Bytes as the script has them. */
+static void step_raw(void) {
+    struct client *c = pick();
+    size_t len = reader_u8(&script);
+    const uint8_t *data = reader_bytes(&script, len);
+    if (data) {
+        world_input(&w, &c->tuple, data, len);
+        check(w.replies <= 1, "more replies than requests");
+    }
+}
+
+static void step_resend(void) {
+    struct client *c = pick();
+    if (c->w.len >= STUN_HEADER_BYTES) {
+        uint8_t flip = reader_u8(&script);
+        if (flip & 1) { /* a bit of it changed on the way */
+            uint8_t copy[sizeof c->request];
+            size_t at = reader_u8(&script) % c->w.len;
+            memcpy(copy, c->request, c->w.len);
+            copy[at] ^= (uint8_t)(flip | 2);
+            world_input(&w, &c->tuple, copy, c->w.len);
+        } else {
+            world_input(&w, &c->tuple, c->request, c->w.len);
+        }
+    }
+}
+
+static void step_sleep(void) {
+    uint8_t n = reader_u8(&script);
+    world_sleep(&w, n < 128 ? n * 0.25 : (n - 127) * 20.0);
+}
+
+static void step_identity(void) {
+    struct client *c = pick();
+    uint8_t who = reader_u8(&script);
+    c->sha256 = who & 64;
+    c->fingerprint = who & 128;
+    switch (who % 8) {
+    case 0:
+        snprintf(c->user, sizeof c->user, "alice");
+        snprintf(c->password, sizeof c->password, "wonder");
+        break;
+    case 1:
+        snprintf(c->user, sizeof c->user, "bob");
+        snprintf(c->password, sizeof c->password, "builder");
+        break;
+    case 2:
+        snprintf(c->user, sizeof c->user, "mallory");
+        break;
+    case 3:
+        snprintf(c->password, sizeof c->password, "guess");
+        break;
+    case 4:
+        client_set_ephemeral(c, "south", w.now.wall_s + 600, "carol");
+        break;
+    case 5:
+        c->nonce[reader_u8(&script) % 8] = 'A';
+        break;
+    default:
+        client_set_ephemeral(c, "north", w.now.wall_s + reader_u8(&script), "carol");
+    }
+}
+
+static void step_admin(void) {
+    uint8_t what = reader_u8(&script);
+    w.settings.strict_expiry = what & 1;
+    w.settings.sha256 = what & 2;
+    w.settings.dont_fragment = what & 4;
+    w.settings.relay_ipv6 = what & 8;
+    w.settings.realm = what & 16 ? "example.org" : "other.example";
+    w.settings.software = what & 32 ? "turnout" : NULL;
+    w.settings.peers = what & 64 ? strict_rules : usual_rules;
+    w.settings.challenge_rate = what & 128 ? 3 : 0;
+    w.settings.nonce_lifetime_s = 60;
+    check(world_configure(&w) == 0, "settings refused");
+}
+
+static void step_world(void) {
+    uint8_t what = reader_u8(&script);
+    w.hold_keys = what & 1;
+    w.hold_relays = what & 2;
+    w.user_quota = what & 4 ? 2 : 0;
+    w.total_quota = what & 8 ? 3 : 0;
+    w.ports = what & 16 ? 4 : 64;
+}
+
+static void step_answer(void) {
+    if (reader_u8(&script) & 1) {
+        if (w.questions_relay > 0) {
+            world_answer_relay(&w);
+        }
+    } else if (w.questions_key > 0) {
+        world_answer_key(&w);
+    }
+}
+
+static void step_gone(void) {
+    turn_server_client_gone(w.server, &pick()->tuple);
+    world_drain(&w);
+}
+
+static void step_kill(void) {
+    struct turn_allocation *a = client_allocation(pick());
+    if (a) {
+        check(turn_server_find_id(w.server, a->id) == a, "an id that finds another");
+        turn_server_kill(w.server, a);
+        world_drain(&w);
+    }
+}
+
+/* The packet path: whatever it lets through must be permitted. */
+static void step_packets(void) {
+    struct client *c = pick();
+    const struct turn_allocation *a = client_allocation(c);
+    uint8_t choice = reader_u8(&script);
+    struct addr peer = pick_peer();
+    size_t len = reader_u8(&script);
+    const uint8_t *data = reader_bytes(&script, len);
+    uint8_t buf[TURN_DATA_HEADROOM_V6 + 256 + TURN_DATA_TAILROOM];
+    struct turn_send send;
+    uint16_t number;
+    size_t payload, total;
+    struct stun_msg msg;
+    if (!data) {
+        return;
+    }
+    turn_channel_data_parse(data, len, &number, &payload);
+    turn_send_indication_parse(&send, data, len);
+    struct writer out;
+    writer_init(&out, buf, sizeof buf);
+    stun_write_header(&out, STUN_INDICATION, STUN_SEND, c->request + 8);
+    writer_bytes(&out, data, len & 0xfc);
+    long n = stun_write_end(&out);
+    if (n > 0 && turn_send_indication_parse(&send, buf, (size_t)n) == 0) {
+        check(send.data >= buf && send.data + send.len <= buf + n, "payload outside the message");
+    }
+    if (choice & 1) {
+        stun_write_xor_addr(&out, STUN_ATTR_XOR_PEER_ADDRESS, &peer);
+        stun_write_bytes(&out, STUN_ATTR_DATA, "x", 1);
+        n = stun_write_end(&out);
+        if (n > 0) {
+            turn_send_indication_parse(&send, buf, (size_t)n);
+        }
+    }
+    if (a) {
+        int how = turn_peer_to_client(a, &peer);
+        const struct addr *back = turn_channel_to_peer(a, (uint16_t)(how > 0 ? how : 0x4000 + choice));
+        check(how <= 0 || (back && addr_equal(back, &peer)), "a channel that leads elsewhere");
+        check(how != 0 || turn_server_send_allowed(w.server, a, &peer) || w.settings.peers == strict_rules,
+              "one way only");
+    }
+    memcpy(buf + TURN_DATA_HEADROOM_V6, data, len);
+    uint8_t *m = turn_data_indication_wrap(buf + TURN_DATA_HEADROOM_V6, len, &peer, &total);
+    check(stun_msg_parse(&msg, m, total) == 0, "a Data indication that does not parse");
+}
+
+/* ---- what must hold */
+
+static void check_allocation(const struct turn_allocation *a) {
+    check(!a->dying && a->relay_count >= 1 && a->relay_count <= TURN_RELAYS_MAX, "relays");
+    check(a->permission_count <= a->permission_room && a->permission_room <= TURN_PERMISSIONS_MAX, "permissions");
+    check(a->channel_count <= a->channel_room && a->channel_room <= TURN_CHANNELS_MAX, "channels");
+    check(a->expiry_us > w.now.now_us - 100000, "outlived its time");
+    for (unsigned i = 0; i < a->permission_count; i++) {
+        check(peer_rules_judge_ip(w.settings.peers, &a->permissions[i].ip) != PEER_DENIED, "a forbidden peer");
+        check(a->permissions[i].expiry_us + 100000 > w.now.now_us, "a permission outlived its time");
+        for (unsigned k = 0; k < i; k++) {
+            check(!addr_equal_ip(&a->permissions[i].ip, &a->permissions[k].ip), "a permission twice");
+        }
+    }
+    for (unsigned i = 0; i < a->channel_count; i++) {
+        bool permitted = false;
+        for (unsigned k = 0; k < a->permission_count; k++) {
+            permitted |= addr_equal_ip(&a->permissions[k].ip, &a->channels[i].peer);
+        }
+        check(a->channels[i].permitted == permitted, "a channel's permission");
+        check(peer_rules_allow(w.settings.peers, &a->channels[i].peer), "a channel to a forbidden peer");
+        for (unsigned k = 0; k < i; k++) {
+            check(a->channels[i].number != a->channels[k].number &&
+                      !addr_equal(&a->channels[i].peer, &a->channels[k].peer),
+                  "a channel twice");
+        }
+    }
+}
+
+static void check_world(void) {
+    uint32_t cursor = 0;
+    unsigned relays = 0;
+    for (struct turn_allocation *a; (a = turn_server_next(w.server, &cursor));) {
+        check_allocation(a);
+        relays += a->relay_count;
+    }
+    check(relays <= w.open_relays, "an allocation on a closed relay");
+    check(turn_server_count(w.server) <= w.total, "an allocation without quota");
+    check(w.total <= CLIENTS * 2, "quota leaks");
+}
+
+static void start(void) {
+    static bool ready;
+    if (!ready) {
+        static const char *const rules[] = {"-203.0.113.9:5001", "-203.0.113.10", "+10.0.0.1:5000",
+                                            "-192.0.2.200:3478"};
+        world_init(&w);
+        usual_rules = w.rules;
+        w.rules = NULL;
+        world_set_rules(&w, rules, 4);
+        strict_rules = w.rules;
+        ready = true;
+    }
+    w.hold_keys = w.hold_relays = false;
+    w.user_quota = w.total_quota = 0;
+    w.ports = 64;
+    w.questions_key = w.questions_relay = 0;
+    w.settings.strict_expiry = w.settings.sha256 = false;
+    w.settings.relay_ipv6 = w.settings.dont_fragment = true;
+    w.settings.realm = "example.org";
+    w.settings.software = NULL;
+    w.settings.challenge_rate = 0;
+    w.settings.nonce_lifetime_s = 0;
+    w.settings.peers = usual_rules;
+    check(world_configure(&w) == 0, "settings refused");
+    for (unsigned i = 0; i < CLIENTS; i++) {
+        client_init(&clients[i], &w, i);
+    }
+}
+
+static void end(void) {
+    for (unsigned i = 0; i < CLIENTS; i++) {
+        turn_server_client_gone(w.server, &clients[i].tuple);
+        world_drain(&w);
+    }
+    world_sleep(&w, 32);
+    check(turn_server_count(w.server) == 0, "an allocation is left");
+    check(w.open_relays == 0, "a relay is left");
+    check(w.total == 0, "quota is left");
+    check(turn_server_deadline(w.server) == UINT64_MAX, "a timer is left");
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+    static void (*const steps[])(void) = {step_allocate,  step_refresh,    step_permit, step_bind,
+                                          step_bind_many, step_attributes, step_raw,    step_resend,
+                                          step_sleep,     step_identity,   step_admin,  step_world,
+                                          step_answer,    step_gone,       step_kill,   step_packets};
+    start();
+    reader_init(&script, data, size);
+    for (unsigned i = 0; i < STEPS_MAX && reader_left(&script) > 0 && !script.failed; i++) {
+        steps[reader_u8(&script) % 16]();
+        check_world();
+    }
+    end();
+    return 0;
+}
