@@ -49,7 +49,8 @@ int addr_parse_ip(struct addr *out, const char *text) {
     }
     int rc = addr_from_bytes(out, ip, 16, 0);
     if (rc == 0 && zone) {
-        out->scope = if_nametoindex(zone + 1);
+        /* The kernel gives a scope to link-local addresses only; on others it would break equality. */
+        out->scope = out->family == AF_INET6 && ip[0] == 0xfe && (ip[1] & 0xc0) == 0x80 ? if_nametoindex(zone + 1) : 0;
         return out->scope ? 0 : -EINVAL;
     }
     return rc;
@@ -123,6 +124,10 @@ const char *addr_format(const struct addr *a, char *out) {
 }
 
 int addr_from_sockaddr(struct addr *out, const struct sockaddr *sa, socklen_t len) {
+    if (len < sizeof sa->sa_family) {
+        memset(out, 0, sizeof *out);
+        return -EINVAL;
+    }
     if (sa->sa_family == AF_INET && len >= sizeof(struct sockaddr_in)) {
         const struct sockaddr_in *in = (const struct sockaddr_in *)(const void *)sa;
         return addr_from_bytes(out, &in->sin_addr, 4, ntohs(in->sin_port));

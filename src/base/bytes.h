@@ -48,7 +48,7 @@ struct reader {
 
 static inline void reader_init(struct reader *r, const void *data, size_t len) {
     r->pos = data;
-    r->end = r->pos + len;
+    r->end = len > 0 ? r->pos + len : r->pos; /* data may be NULL then */
     r->failed = false;
 }
 
@@ -61,7 +61,7 @@ static inline const uint8_t *reader_bytes(struct reader *r, size_t n) {
         return NULL;
     }
     const uint8_t *p = r->pos;
-    r->pos += n;
+    r->pos = n > 0 ? p + n : p;
     return p;
 }
 
@@ -105,7 +105,7 @@ static inline uint8_t *writer_reserve(struct writer *w, size_t n) {
         w->failed = true;
         return NULL;
     }
-    uint8_t *p = w->buf + w->len;
+    uint8_t *p = w->cap > 0 ? w->buf + w->len : w->buf; /* NULL without room is no failure for 0 bytes */
     w->len += n;
     return p;
 }
@@ -119,7 +119,7 @@ static inline void writer_bytes(struct writer *w, const void *data, size_t n) {
 
 static inline void writer_zeros(struct writer *w, size_t n) {
     uint8_t *p = writer_reserve(w, n);
-    if (p) {
+    if (p && n > 0) {
         memset(p, 0, n);
     }
 }

@@ -25,6 +25,7 @@ static struct {
     _Atomic int format;
     _Atomic int journal;
     _Atomic int fd;
+    int file_fd; /* 0: no file was opened yet */
     char path[512];
 } target = {.lock = PTHREAD_MUTEX_INITIALIZER, .level = LOG_LEVEL_INFO, .fd = STDERR_FILENO};
 
@@ -33,18 +34,17 @@ static int open_target(const char *path) {
     return fd < 0 ? -errno : fd;
 }
 
-/* The old descriptor number is kept with dup2, so that a writer in another thread never meets a closed
- * one. */
+/* The number of the file's descriptor is kept with dup3 once there is one, so that a writer in another thread
+ * never meets a closed one, also while the target is stderr. */
 static void switch_fd(int fd) {
-    int old = atomic_load(&target.fd);
-    if (fd == STDERR_FILENO) {
-        atomic_store(&target.fd, fd);
-    } else if (old == STDERR_FILENO) {
-        atomic_store(&target.fd, fd);
-    } else {
-        dup3(fd, old, O_CLOEXEC);
+    if (fd != STDERR_FILENO && target.file_fd > 0) {
+        dup3(fd, target.file_fd, O_CLOEXEC);
         close(fd);
+        fd = target.file_fd;
+    } else if (fd != STDERR_FILENO) {
+        target.file_fd = fd;
     }
+    atomic_store(&target.fd, fd);
 }
 
 int log_configure(const struct log_options *options) {

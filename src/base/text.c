@@ -116,7 +116,9 @@ int text_copy(char *out, size_t cap, const char *text, size_t len) {
         }
         return -ENOBUFS;
     }
-    memcpy(out, text, len);
+    if (len > 0) {
+        memcpy(out, text, len);
+    }
     out[len] = '\0';
     return 0;
 }
