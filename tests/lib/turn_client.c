@@ -82,16 +82,18 @@ static bool padding_is_zero(const struct stun_msg *msg) {
 static void read_reply(struct client *c) {
     struct world *w = c->world;
     uint8_t key[STUN_KEY_BYTES_MAX];
+    struct stun_msg request;
     c->answered = w->reply_len > 0;
     if (!c->answered) {
         return;
     }
     enum stun_hash hash = c->sha256 ? STUN_HASH_SHA256 : STUN_HASH_SHA1;
     uint16_t type = c->sha256 ? STUN_ATTR_MESSAGE_INTEGRITY_SHA256 : STUN_ATTR_MESSAGE_INTEGRITY;
-    if (w->replies != 1 || stun_msg_parse(&c->reply, w->reply, w->reply_len) < 0 || !padding_is_zero(&c->reply) ||
+    if (w->replies != 1 || stun_msg_parse(&request, c->request, c->w.len) < 0 ||
+        stun_msg_parse(&c->reply, w->reply, w->reply_len) < 0 || !padding_is_zero(&c->reply) ||
         memcmp(c->reply.txid, c->request + 8, STUN_TXID_BYTES) != 0 || !five_tuple_equal(&w->reply_to, &c->tuple) ||
         (stun_msg_has(&c->reply, type) && stun_verify_integrity(&c->reply, w->crypto, hash, client_key(c, key)) != 0) ||
-        stun_msg_has(&c->reply, STUN_ATTR_FINGERPRINT) != c->fingerprint) {
+        stun_msg_has(&c->reply, STUN_ATTR_FINGERPRINT) != stun_msg_has(&request, STUN_ATTR_FINGERPRINT)) {
         fprintf(stderr, "turn_world: a reply that is no reply\n");
         abort();
     }
