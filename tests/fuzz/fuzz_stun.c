@@ -6,6 +6,8 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
+enum { ADDED = 10 }; /* attributes that write_again adds at most */
+
 static struct stun_crypto *crypto;
 
 static void check(bool ok) {
@@ -68,7 +70,7 @@ static void write_again(const struct stun_msg *msg) {
 
     writer_init(&w, buf, room ? sizeof buf : 512);
     stun_write_header(&w, msg->class, msg->method, msg->txid);
-    for (size_t i = 0; i < msg->attr_count && count < STUN_ATTRS_MAX - 8; i++) {
+    for (size_t i = 0; i < msg->attr_count && count < STUN_ATTRS_MAX - ADDED; i++) {
         const struct stun_attr *attr = &msg->attrs[i];
         if (attr->type != STUN_ATTR_FINGERPRINT && attr->type != STUN_ATTR_MESSAGE_INTEGRITY &&
             attr->type != STUN_ATTR_MESSAGE_INTEGRITY_SHA256) {
@@ -94,7 +96,7 @@ static void write_again(const struct stun_msg *msg) {
     if (!room || len < 0) {
         return;
     }
-    check(stun_msg_parse(&again, buf, (size_t)len) == 0 || count + 8 > STUN_ATTRS_MAX);
+    check(stun_msg_parse(&again, buf, (size_t)len) == 0);
     check(stun_verify_integrity(&again, crypto, STUN_HASH_SHA1, key) == 0);
     check(stun_verify_integrity(&again, crypto, STUN_HASH_SHA256, key) == 0);
     if (a.family != AF_UNSPEC && !stun_msg_has(msg, 0xfff0) && !stun_msg_has(msg, 0xfff1)) {
