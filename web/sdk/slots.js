@@ -20,6 +20,7 @@
  * @typedef {object} Slot
  * @property {TrackKind} kind
  * @property {RTCRtpTransceiver} transceiver
+ * @property {MediaStreamTrack|null} track what its sender was told last to send; it follows in its own time
  */
 
 /** The slots of every first offer. */
@@ -62,7 +63,8 @@ export class SlotTable {
     const media = this.#local.get(name);
     if (!media) return;
     media.track = track;
-    await this.#slots.get(name)?.transceiver.sender.replaceTrack(track);
+    const slot = this.#slots.get(name);
+    if (slot) await this.#carry(slot, track);
   }
 
   /** Makes the slots of a first offer. @param {RTCPeerConnection} pc */
@@ -81,7 +83,7 @@ export class SlotTable {
     for (const [name, slot] of this.#slots) {
       if (!this.#local.has(name) && sends(slot.transceiver.direction)) {
         slot.transceiver.direction = 'recvonly';
-        void slot.transceiver.sender.replaceTrack(null);
+        this.#carry(slot, null).catch(ignore);
       }
     }
   }
@@ -109,11 +111,12 @@ export class SlotTable {
       if (!entry || transceiver.receiver.track.kind !== entry.kind) continue;
       const slot = this.#slots.get(entry.slot);
       if (slot?.transceiver === transceiver || (slot && slot.transceiver.mid !== null)) continue;
-      this.#slots.set(entry.slot, { kind: entry.kind, transceiver });
+      const adopted = { kind: entry.kind, transceiver, track: null };
+      this.#slots.set(entry.slot, adopted);
       const media = this.#local.get(entry.slot);
       if (media) {
-        await transceiver.sender.replaceTrack(media.track);
         transceiver.direction = 'sendrecv';
+        await this.#carry(adopted, media.track);
       }
       slot?.transceiver.stop();
     }
@@ -166,13 +169,19 @@ export class SlotTable {
   #add(pc, name, kind) {
     const media = this.#local.get(name);
     const transceiver = pc.addTransceiver(media?.track ?? kind, { direction: media ? 'sendrecv' : 'recvonly' });
-    this.#slots.set(name, { kind, transceiver });
+    this.#slots.set(name, { kind, transceiver, track: media?.track ?? null });
   }
 
   /** @param {Slot} slot @param {LocalMedia} media */
-  #send({ transceiver }, media) {
-    if (transceiver.sender.track !== media.track) void transceiver.sender.replaceTrack(media.track);
-    if (!sends(transceiver.direction)) transceiver.direction = 'sendrecv';
+  #send(slot, media) {
+    if (slot.track !== media.track) this.#carry(slot, media.track).catch(ignore);
+    if (!sends(slot.transceiver.direction)) slot.transceiver.direction = 'sendrecv';
+  }
+
+  /** @param {Slot} slot @param {MediaStreamTrack|null} track */
+  #carry(slot, track) {
+    slot.track = track;
+    return slot.transceiver.sender.replaceTrack(track);
   }
 }
 
@@ -180,3 +189,6 @@ export class SlotTable {
 function sends(direction) {
   return direction === 'sendrecv' || direction === 'sendonly';
 }
+
+/** A sender that refuses belongs to a connection that was closed meanwhile; the next one gets the track anew. */
+function ignore() {}

@@ -79,5 +79,9 @@ export type RemoteMedia = {
 export type Slot = {
     kind: TrackKind;
     transceiver: RTCRtpTransceiver;
+    /**
+     * what its sender was told last to send; it follows in its own time
+     */
+    track: MediaStreamTrack | null;
 };
 import type { TrackKind } from './wire.js';

@@ -123,6 +123,7 @@ test('any order of delays, publishing and unpublishing ends with the same view o
     world.ada.start();
     world.bo.start();
     const now = { ada: new Map(), bo: new Map() };
+    const tracks = { ada: new Map(), bo: new Map() };
     for (let step = 0; step < 12; step++) {
       const who = world.random() < 0.5 ? 'ada' : 'bo';
       const slot = ['camera', 'microphone', 'screen'][Math.floor(world.random() * 3)];
@@ -130,8 +131,9 @@ test('any order of delays, publishing and unpublishing ends with the same view o
         world[who].setLocal(slot, null);
         now[who].delete(slot);
       } else {
-        send(world[who], slot, `${who}-${slot}-${step}`);
+        const track = send(world[who], slot, `${who}-${slot}-${step}`);
         now[who].set(slot, `${who}-${slot}-${step}`);
+        tracks[who].set(slot, track);
       }
       await world.clock.advance(world.random() * 120);
     }
@@ -144,10 +146,25 @@ test('any order of delays, publishing and unpublishing ends with the same view o
       for (const slot of ['camera', 'microphone', 'screen']) {
         const sending = world[who].slots.transceiver(slot)?.currentDirection.startsWith('send') ?? false;
         assert.equal(sending, now[who].has(slot), `seed ${seed}: ${who} negotiated to send ${slot}`);
+        const sent = world[who].slots.transceiver(slot)?.sender.track ?? null;
+        assert.equal(sent, now[who].has(slot) ? tracks[who].get(slot) : null, `seed ${seed}: ${who} sends the newest ${slot}`);
       }
     }
     assert.ok(world.peers.ada[0].transceivers.filter((each) => !each.stopped).length <= 3, `seed ${seed}: m-lines are shared`);
   }
+});
+
+test('a track taken back and published again at once is sent', async () => {
+  const world = couple();
+  const track = send(world.bo, 'camera', 'first');
+  world.ada.start();
+  world.bo.start();
+  await world.clock.advance(1_000);
+  world.bo.setLocal('camera', null);
+  world.bo.setLocal('camera', { id: 'second', kind: 'video', track });
+  await world.clock.advance(1_000);
+  assert.equal(world.bo.slots.transceiver('camera').sender.track, track);
+  assert.deepEqual(ids(world.ada), ['second']);
 });
 
 test('replacing a track needs no negotiation', async () => {
