@@ -187,7 +187,7 @@ bool five_tuple_equal(const struct five_tuple *a, const struct five_tuple *b) { 
 static bool host_bits_clear(const uint8_t *ip, size_t bytes, unsigned len) {
     for (size_t i = 0; i < bytes; i++) {
         unsigned kept = len > i * 8 ? len - (unsigned)i * 8 : 0;
-        uint8_t mask = kept >= 8 ? 0 : (uint8_t)(0xff >> kept);
+        uint8_t mask = (uint8_t)(kept >= 8 ? 0 : 0xff >> kept);
         if (ip[i] & mask) {
             return false;
         }
