@@ -45,7 +45,9 @@ def main():
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("paths", nargs="+", type=pathlib.Path)
     options = parser.parse_args()
-    environment = dict(os.environ, TURNOUT_BUILD=os.path.abspath(options.build), PYTHONDONTWRITEBYTECODE="1")
+    library = str(pathlib.Path(__file__).resolve().parent)
+    environment = dict(os.environ, TURNOUT_BUILD=os.path.abspath(options.build), PYTHONPATH=library,
+                       PYTHONDONTWRITEBYTECODE="1")
     programs = [p for path in options.paths for p in (sorted(path.glob("test_*.py")) if path.is_dir() else [path])]
     totals = [0, 0, 0]
     with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
