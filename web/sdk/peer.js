@@ -61,6 +61,10 @@ export class PeerLink extends Emitter {
   #rebuilds = 0;
   #wasConnected = false;
   #closed = false;
+  /** Ends the wait for operations of a connection that is given up: by then they may never end by themselves. */
+  #giveUp = () => {};
+  /** @type {Promise<false>} */
+  #givenUp = Promise.resolve(false);
   /** The map of m-lines the peer was told last. */
   #toldMedia = '';
   /** @type {PeerState} */
@@ -130,6 +134,7 @@ export class PeerLink extends Emitter {
    * @param {any} data
    */
   receive(type, data) {
+    if (type === 'offer' && data?.pc > this.#number) this.#giveUp();
     this.#inbox = this.#inbox.then(async () => {
       if (this.#closed) return;
       try {
@@ -180,18 +185,15 @@ export class PeerLink extends Emitter {
     if (type === 'answer' && pc.signalingState !== 'have-local-offer') return;
 
     this.#isSettingRemoteAnswerPending = type === 'answer';
-    try {
-      await pc.setRemoteDescription({ type, sdp: data.sdp });
-    } finally {
-      this.#isSettingRemoteAnswerPending = false;
-    }
-    if (pc !== this.#pc) return;
+    const set = await this.#finish(pc, pc.setRemoteDescription({ type, sdp: data.sdp })).finally(() => {
+      if (pc === this.#pc) this.#isSettingRemoteAnswerPending = false;
+    });
+    if (!set) return;
     this.#slots.setRemote(/** @type {MediaMap} */ (data.media));
     if (type === 'offer') {
-      await this.#slots.adopt(pc);
+      if (!(await this.#finish(pc, this.#slots.adopt(pc)))) return;
       this.#held ??= [];
-      await pc.setLocalDescription();
-      if (pc !== this.#pc) return;
+      if (!(await this.#finish(pc, pc.setLocalDescription()))) return;
       this.#sendDescription(pc);
       this.#slots.attach(pc);
     }
@@ -206,11 +208,23 @@ export class PeerLink extends Emitter {
    */
   async #handleCandidate(pc, candidate) {
     try {
-      await pc.addIceCandidate(candidate ?? undefined);
+      await this.#finish(pc, pc.addIceCandidate(candidate ?? undefined));
     } catch (error) {
       // Candidates of an offer that was ignored have nothing to belong to.
       if (!this.#ignoreOffer && candidate) throw error;
     }
+  }
+
+  /**
+   * Waits for an operation, but not longer than its connection lasts.
+   *
+   * @param {RTCPeerConnection} pc
+   * @param {Promise<void>} operation
+   * @returns {Promise<boolean>} whether the connection is still the one to go on with
+   */
+  async #finish(pc, operation) {
+    const done = await Promise.race([operation.then(() => true), this.#givenUp]);
+    return done && pc === this.#pc;
   }
 
   /**
@@ -223,6 +237,7 @@ export class PeerLink extends Emitter {
     this.#offers = offers;
     const pc = this.#env.openPeer(this.#config);
     this.#pc = pc;
+    this.#givenUp = new Promise((resolve) => (this.#giveUp = () => resolve(false)));
     this.#held = [];
     this.#makingOffer = this.#ignoreOffer = this.#isSettingRemoteAnswerPending = false;
     pc.onnegotiationneeded = () => this.#negotiate(pc);
@@ -235,6 +250,7 @@ export class PeerLink extends Emitter {
   #discard() {
     const pc = this.#pc;
     this.#pc = null;
+    this.#giveUp();
     this.#slots.clear();
     if (!pc) return;
     pc.onnegotiationneeded = pc.onicecandidate = pc.onconnectionstatechange = null;
@@ -247,8 +263,7 @@ export class PeerLink extends Emitter {
     try {
       this.#makingOffer = true;
       this.#held ??= [];
-      await pc.setLocalDescription();
-      if (pc === this.#pc) this.#sendDescription(pc);
+      if (await this.#finish(pc, pc.setLocalDescription())) this.#sendDescription(pc);
     } catch (error) {
       if (pc === this.#pc) this.emit('error', error);
     } finally {

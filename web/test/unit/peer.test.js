@@ -233,6 +233,27 @@ test('a restart that does not help is followed by a new RTCPeerConnection under 
   assert.deepEqual(world.errors, []);
 });
 
+test('an operation that never ends, on a connection that was given up, does not hold the next one up', async () => {
+  const world = couple();
+  world.ada.start();
+  world.bo.start();
+  await world.clock.advance(1_000);
+  // A candidate is being added on both sides when the connections are closed under them.
+  for (const side of ['ada', 'bo']) {
+    const pc = world.peers[side][0];
+    pc.addIceCandidate = () => new Promise(() => {});
+    void world[side].receive('candidate', { pc: 1, candidate: { candidate: 'x' } });
+  }
+  await world.clock.advance(10);
+  world.network.break();
+  await world.clock.advance(15_500);
+  world.network.mend();
+  await world.clock.advance(3_000);
+  assert.equal(world.peers.ada.length, 2);
+  assert.equal(world.ada.state, 'connected');
+  assert.equal(world.bo.state, 'connected');
+});
+
 test('messages of an older RTCPeerConnection are ignored', async () => {
   const world = couple();
   world.ada.start();
