@@ -235,6 +235,7 @@ static void future_dated_nonce_gets_438(void **state) {
     w.now.now_us -= 500 * 1000000ULL;
     begin_allocate(&c);
     assert_int_equal(client_send(&c), 438);
+    assert_int_equal(w.questions_key, 0); /* no work for it, unlike for one of ours that is too old */
 }
 
 static void expired_nonce_gets_438_with_fresh_nonce(void **state) {
