@@ -339,6 +339,14 @@ void daemon_free(struct daemon *d) {
         worker_stop(d->workers[i]);
     }
     store_stop(d->store);
+    for (unsigned i = 0; i < d->worker_count; i++) {
+        if (d->workers[i]) {
+            loop_drain(worker_loop(d->workers[i])); /* what was on its way owns memory */
+        }
+    }
+    if (d->control) {
+        loop_drain(d->control);
+    }
     free_services(d);
     for (unsigned i = 0; i < d->worker_count; i++) {
         worker_free(d->workers[i]);
