@@ -13,7 +13,7 @@
     { NULL, NULL, NULL, NULL, 0, ADMIN_ARG_TEXT, 0 }
 
 enum { NAME_MAX_BYTES = 255, ID_MAX_BYTES = 128, USER_MAX_BYTES = 508, REALM_MAX_BYTES = 127, PREFIX_MAX_BYTES = 63 };
-enum { METADATA_MAX_BYTES = 4096 };
+enum { METADATA_MAX_BYTES = 4096, PATH_MAX_BYTES = 4000 };
 enum { YEAR_S = 365 * 86400, LIST_LIMIT = 1000000 };
 
 static const struct admin_arg no_args[] = {END};
@@ -140,6 +140,20 @@ static const struct admin_arg log_level_args[] = {
     END,
 };
 
+static const struct admin_arg import_coturn_args[] = {
+    {"file", "FILE", "coturn's configuration, usually /etc/turnserver.conf", NULL, PATH_MAX_BYTES, ADMIN_ARG_TEXT,
+     REQUIRED_PLACE | ADMIN_ARG_LOCAL},
+    {"output", "PATH", "write the configuration to this new file, not to standard output", NULL, PATH_MAX_BYTES,
+     ADMIN_ARG_TEXT, ADMIN_ARG_LOCAL},
+    {"force", NULL, "replace that file, and the keys of users who are there already", NULL, 0, ADMIN_ARG_BOOL,
+     ADMIN_ARG_LOCAL},
+    {"userdb", "PATH", "coturn's SQLite database, when the file does not name it", NULL, PATH_MAX_BYTES, ADMIN_ARG_TEXT,
+     ADMIN_ARG_LOCAL},
+    {"import_users", NULL, "put users and peer rules into turnout's database", NULL, 0, ADMIN_ARG_BOOL,
+     ADMIN_ARG_LOCAL},
+    END,
+};
+
 #define VERB(id, name, args, flags, help) [ADMIN_VERB_##id] = {ADMIN_VERB_##id, name, help, args, flags}
 
 const struct admin_verb admin_verb_table[ADMIN_VERB_COUNT] = {
@@ -180,6 +194,8 @@ const struct admin_verb admin_verb_table[ADMIN_VERB_COUNT] = {
     VERB(DRAIN, "drain", no_args, 0, "Take no new work and stop when the present one has ended"),
     VERB(SELFTEST, "selftest", no_args, ADMIN_VERB_OFFLINE,
          "Try the server from here as a client would and say what to mend"),
+    VERB(IMPORT_COTURN, "import-coturn", import_coturn_args, ADMIN_VERB_OFFLINE,
+         "Make a configuration from coturn's, import its users and say what has no equivalent"),
 };
 
 const struct admin_verb *admin_verb_find(const char *name) {

@@ -1,5 +1,6 @@
 #include "auth/password.h"
 
+#include "base/rng.h"
 #include "base/text.h"
 #include "proto/stun/stun.h"
 
@@ -59,4 +60,15 @@ int auth_password_keys(struct store_user_keys *out, const char *name, const char
     explicit_bzero(key, sizeof key);
     stun_crypto_free(crypto);
     return rc > 0 ? -EIO : rc;
+}
+
+int auth_password_keys_of_md5(struct store_user_keys *out, const char *name, const char *realm,
+                              const uint8_t md5[16]) {
+    memset(out, 0, sizeof *out);
+    if (!is_text(name, STORE_NAME_MAX) || !is_text(realm, STORE_REALM_MAX)) {
+        return -EINVAL;
+    }
+    memcpy(out->md5, md5, sizeof out->md5);
+    rng_bytes(out->sha256, sizeof out->sha256);
+    return hash_name(out->userhash, name, realm);
 }

@@ -199,3 +199,6 @@ enum config_form { CONFIG_FORM_INI, CONFIG_FORM_JSON };
 /* The whole configuration as text, defaults included, secrets masked. JSON: {"section":{"key":value}},
  * lists as arrays. The caller frees. NULL: no memory. */
 char *config_show(const struct config *config, enum config_form form);
+
+/* Writes a value as it may stand in a file: with quotes when it would not be read back as it is. */
+void config_text_write(const char *text, FILE *out);

@@ -20,8 +20,7 @@ static char *value_text(const struct config_key *key, const struct config *confi
     return text;
 }
 
-/* With quotes when the text would not be read back as it is. */
-static void write_value(const char *text, FILE *out) {
+void config_text_write(const char *text, FILE *out) {
     size_t len = strlen(text);
     bool plain = len > 0 && !strchr(text, '"') && !strstr(text, " #") && !strstr(text, "\t#") && text[0] != '#' &&
                  !strchr(" \t", text[0]) && !strchr(" \t", text[len - 1]);
@@ -50,7 +49,7 @@ static int write_key(const struct config_key *key, const struct config *config, 
             return -1;
         }
         fprintf(out, "%s = ", key->name);
-        write_value(text, out);
+        config_text_write(text, out);
         fputc('\n', out);
         free(text);
     }

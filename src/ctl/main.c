@@ -1,6 +1,7 @@
 /* turnoutctl(8): speaks to the daemon, or does what it can without it. */
 #include "ctl/cli.h"
 #include "ctl/client.h"
+#include "ctl/import_verb.h"
 #include "ctl/offline.h"
 #include "ctl/secret.h"
 #include "ctl/selftest.h"
@@ -135,6 +136,9 @@ static enum ctl_exit run_verb(struct session *s, int open_rc) {
 }
 
 static enum ctl_exit run(struct session *s) {
+    if (s->command.verb->id == ADMIN_VERB_IMPORT_COTURN) {
+        return import_coturn_run(&s->command);
+    }
     struct config_report report = {0};
     s->source.file = s->command.config;
     (void)config_load(&s->config, &s->source, &report); /* errors are shown by the verb that needs it */

@@ -33,7 +33,7 @@ def page(name):
 
 def verbs():
     listed = turnoutctl("--help").split("Verbs:\n")[1].split("\n\n")[0]
-    return [re.match(r"  (\w+(?: \w+)?)  ", line).group(1) for line in listed.splitlines()]
+    return [re.match(r"  ([\w-]+(?: \w+)?)  ", line).group(1) for line in listed.splitlines()]
 
 
 @tap.test
@@ -56,7 +56,7 @@ def every_verb_has_its_entry_with_the_same_arguments():
 @tap.test
 def the_page_has_no_verb_the_program_lacks():
     source = (ROOT / "man/turnoutctl.8").read_text().split(".Sh VERBS")[1].split(".Sh FILES")[0]
-    entries = re.findall(r"^\.It (?:Xo )?Cm ((?:[a-z]+ ?)+)", source, re.M)
+    entries = re.findall(r"^\.It (?:Xo )?Cm ((?:[a-z-]+ ?)+)", source, re.M)
     assert entries
     complain([e.strip() for e in entries if e.strip() not in verbs()], "")
 

@@ -193,6 +193,20 @@ static void password_keys_are_those_of_the_standard(void **state) {
     assert_string_equal(hex, "4a3cf38fef6992bda952c6780417da0f24819415569e60b205c46e41407f1704");
 }
 
+static void a_key_of_another_server_serves_sha1_alone(void **state) {
+    (void)state;
+    struct store_user_keys known, taken, again;
+    assert_int_equal(auth_password_keys(&known, "user", "realm", "pass"), 0);
+    assert_int_equal(auth_password_keys_of_md5(&taken, "user", "realm", known.md5), 0);
+    assert_int_equal(auth_password_keys_of_md5(&again, "user", "realm", known.md5), 0);
+    assert_memory_equal(taken.md5, known.md5, sizeof known.md5);
+    assert_memory_equal(taken.userhash, known.userhash, sizeof known.userhash);
+    assert_memory_not_equal(taken.sha256, known.sha256, sizeof known.sha256);
+    assert_memory_not_equal(taken.sha256, again.sha256, sizeof again.sha256); /* nobody can guess it */
+    assert_int_equal(auth_password_keys_of_md5(&taken, "", "realm", known.md5), -EINVAL);
+    assert_int_equal(auth_password_keys_of_md5(&taken, "user", "re\nalm", known.md5), -EINVAL);
+}
+
 static void unfit_names_and_passwords_are_refused(void **state) {
     (void)state;
     struct store_user_keys keys;
@@ -218,6 +232,7 @@ int main(void) {
         cmocka_unit_test(rotation_puts_a_new_one_first_and_keeps_the_last),
         cmocka_unit_test(a_broken_secret_file_is_an_error_not_a_new_secret),
         cmocka_unit_test(password_keys_are_those_of_the_standard),
+        cmocka_unit_test(a_key_of_another_server_serves_sha1_alone),
         cmocka_unit_test(unfit_names_and_passwords_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
