@@ -62,8 +62,7 @@ int auth_password_keys(struct store_user_keys *out, const char *name, const char
     return rc > 0 ? -EIO : rc;
 }
 
-int auth_password_keys_of_md5(struct store_user_keys *out, const char *name, const char *realm,
-                              const uint8_t md5[16]) {
+int auth_password_keys_of_md5(struct store_user_keys *out, const char *name, const char *realm, const uint8_t md5[16]) {
     memset(out, 0, sizeof *out);
     if (!is_text(name, STORE_NAME_MAX) || !is_text(realm, STORE_REALM_MAX)) {
         return -EINVAL;
