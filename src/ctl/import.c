@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { NAME_SHOWN_MAX = 60 };
+enum { NAME_SHOWN_MAX = 60, PRINTED_MAX = 500 /* findings of a kind */ };
 
 void *import_grow(void *items, size_t count, size_t size) {
     bool full = (count & (count - 1)) == 0;
@@ -96,9 +96,10 @@ size_t import_finding_count(const struct import *im, enum import_kind kind) {
 }
 
 static void print_kind(const struct import *im, FILE *out, const char *prefix, enum import_kind kind) {
+    size_t count = 0;
     for (size_t i = 0; i < im->finding_count; i++) {
         const struct import_finding *f = &im->findings[i];
-        if (f->kind != kind) {
+        if (f->kind != kind || ++count > PRINTED_MAX) {
             continue;
         }
         fprintf(out, "%s", prefix);
@@ -106,6 +107,9 @@ static void print_kind(const struct import *im, FILE *out, const char *prefix, e
             fprintf(out, "line %u: ", f->line);
         }
         fprintf(out, "%s: %s: %s\n", f->name, import_kind_name(kind), f->text);
+    }
+    if (count > PRINTED_MAX) {
+        fprintf(out, "%sand %zu more: %s\n", prefix, count - PRINTED_MAX, import_kind_name(kind));
     }
 }
 

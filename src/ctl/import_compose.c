@@ -25,14 +25,15 @@ static bool is_there(const struct import *im, const char *section, const char *k
     return false;
 }
 
-static void put_line(struct import *im, struct import_output line, const char *value) {
+/* False when the key is full: turnout takes no more of them. */
+static bool put_line(struct import *im, struct import_output line, const char *value) {
     size_t max = strstr(line.key, "-peer") ? PEERS : FEW;
     if (is_there(im, line.section, line.key, value)) {
-        return;
+        return true;
     }
     if (count_of(im, line.section, strlen(line.section), line.key) >= max) {
         (void)import_note(im, IMPORT_UNSUPPORTED, line.line, line.from, "more of these than turnout takes");
-        return;
+        return false;
     }
     struct import_output *items = import_grow(im->outputs, im->output_count, sizeof *items);
     line.value = strdup(value);
@@ -40,9 +41,10 @@ static void put_line(struct import *im, struct import_output line, const char *v
     if (!items || !line.value) {
         free(line.value);
         im->no_memory = true;
-        return;
+        return false;
     }
     items[im->output_count++] = line;
+    return true;
 }
 
 /* Sections are few and static: the same name is the same pointer. */
@@ -56,14 +58,14 @@ static const char *section_of(const char *name, size_t len) {
     return "";
 }
 
-void import_put(struct import *im, const char *section_key, const struct import_entry *from, const char *reason,
+bool import_put(struct import *im, const char *section_key, const struct import_entry *from, const char *reason,
                 const char *value) {
     const char *dot = strchr(section_key, '.');
     struct import_output line = {.section = section_of(section_key, (size_t)(dot - section_key)),
                                  .key = dot + 1,
                                  .from = from ? from->option->name : reason,
                                  .line = from ? from->line : 0};
-    put_line(im, line, value);
+    return put_line(im, line, value);
 }
 
 /* --- rows of the table --------------------------------------------------------------------------------- */
@@ -84,7 +86,7 @@ static void take_row(struct import *im, const struct import_entry *e) {
     } else {
         struct import_output line = {
             .section = section_of(o->section, strlen(o->section)), .key = o->key, .from = o->name, .line = e->line};
-        put_line(im, line, o->convert ? value : e->value);
+        (void)put_line(im, line, o->convert ? value : e->value);
     }
 }
 
@@ -183,8 +185,9 @@ static void put_range(struct import *im, const char *key, const struct import_en
         (void)import_note(im, IMPORT_UNSUPPORTED, e->line, e->option->name,
                           "it is no address or range A-B of addresses");
     }
-    for (int i = 0; i < n; i++) {
-        import_put(im, key, e, NULL, prefix_format(&prefixes[i], text));
+    bool room = true;
+    for (int i = 0; room && i < n; i++) {
+        room = import_put(im, key, e, NULL, prefix_format(&prefixes[i], text));
     }
 }
 

@@ -50,8 +50,9 @@ void *import_grow(void *items, size_t count, size_t size);
 /* The last line with that option that is not switched off, or NULL. */
 const struct import_entry *import_last(const struct import *im, const char *name);
 bool import_has(const struct import *im, const char *name);
-/* Adds "key = value" unless it is there already; from NULL: for a reason, given by reason. */
-void import_put(struct import *im, const char *section_key, const struct import_entry *from, const char *reason,
+/* Adds "key = value" unless it is there already; from NULL: for a reason, given by reason. False when there is no
+ * room: a finding says so. */
+bool import_put(struct import *im, const char *section_key, const struct import_entry *from, const char *reason,
                 const char *value);
 /* Everything that takes several options together. */
 void import_compose_options(struct import *im);

@@ -304,6 +304,23 @@ static void too_much_is_refused(void **state) {
     free(text);
 }
 
+static void many_findings_and_prefixes_stay_bounded(void **state) {
+    enum { LINES = 2000, LINE = 48 };
+    char *text = calloc(LINES + 1, LINE);
+    size_t len = 0;
+    struct result r;
+    (void)state;
+    assert_non_null(text);
+    for (unsigned i = 0; i < LINES; i++) {
+        len += (size_t)snprintf(text + len, LINE, "denied-peer-ip=::%x-fff:ffff::\n", i + 1);
+    }
+    (void)translate(&r, text);
+    has(r.findings, "denied-peer-ip: not supported: more of these than turnout takes\n");
+    has(r.findings, " more: not supported\n");
+    done(&r);
+    free(text);
+}
+
 static void the_table_names_every_option_once(void **state) {
     (void)state;
     for (size_t i = 0; i < import_option_count; i++) {
@@ -352,6 +369,7 @@ int main(void) {
         cmocka_unit_test(users_are_collected_without_showing_their_passwords),
         cmocka_unit_test(rows_of_the_database_are_taken),
         cmocka_unit_test(too_much_is_refused),
+        cmocka_unit_test(many_findings_and_prefixes_stay_bounded),
         cmocka_unit_test(the_table_names_every_option_once),
         cmocka_unit_test(the_document_shows_the_table),
     };
