@@ -42,6 +42,7 @@ json_t *admin_config_ports(const struct config *config) {
     add_listeners(rows, &config->listen.tcp, "tcp", "STUN and TURN");
     if (tls) {
         add_listeners(rows, &config->listen.tls, "tcp", "STUN and TURN over TLS");
+        add_listeners(rows, &config->listen.dtls, "udp", "STUN and TURN over DTLS");
     }
     add_row(rows, &config->relay.ports, "udp", "relayed media");
     add_listeners(rows, &config->http.listen, "tcp", "web page and signaling");

@@ -60,8 +60,8 @@ const struct config_key config_keys[] = {
         .doc = "STUN and TURN over TCP."),
     KEY(listen, tls, "tls", LISTEN, .flags = CONFIG_RESTART, .fallback = "5349", .max = 64,
         .doc = "STUN and TURN over TLS. Port 443 passes most firewalls."),
-    KEY(listen, dtls, "dtls", LISTEN, .flags = CONFIG_AHEAD | CONFIG_RESTART, .fallback = "5349", .max = 64,
-        .doc = "STUN and TURN over DTLS."),
+    KEY(listen, dtls, "dtls", LISTEN, .flags = CONFIG_RESTART, .fallback = "5349", .max = 64,
+        .doc = "STUN and TURN over DTLS, and nothing in the clear. The addresses of the key udp take DTLS beside plain STUN when there is a certificate."),
     KEY(listen, proxy_protocol, "proxy-protocol", PREFIXES, .flags = CONFIG_AHEAD, .max = MANY,
         .doc = "Load balancers in front of this server. "
                "Their TCP connections must begin with a PROXY header (version 1 or 2) that names the real client; nobody else's may."),

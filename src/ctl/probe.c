@@ -33,12 +33,14 @@ static struct addr reachable(const struct addr *to) {
     return a;
 }
 
+static bool is_datagram(enum probe_stream how) { return how == PROBE_UDP || how == PROBE_DTLS; }
+
 static int connect_socket(struct probe *p, const struct addr *to) {
     struct timeval patience = {.tv_sec = PATIENCE_US / 1000000};
     struct sockaddr_storage sa;
     struct addr target = reachable(to);
     socklen_t len = addr_to_sockaddr(&target, &sa);
-    p->fd = socket(sa.ss_family, (p->how == PROBE_UDP ? SOCK_DGRAM : SOCK_STREAM) | SOCK_CLOEXEC, 0);
+    p->fd = socket(sa.ss_family, (is_datagram(p->how) ? SOCK_DGRAM : SOCK_STREAM) | SOCK_CLOEXEC, 0);
     if (p->fd < 0) {
         return -errno;
     }
@@ -50,10 +52,27 @@ static int connect_socket(struct probe *p, const struct addr *to) {
     return 0;
 }
 
-static int shake_hands(struct probe *p) {
-    p->context = SSL_CTX_new(TLS_client_method());
+/* SSL_set_fd reads a stream; datagrams need another BIO, which knows that the socket is connected. */
+static int attach_socket(struct probe *p, const struct addr *to) {
+    struct sockaddr_storage sa;
+    struct addr target = reachable(to);
+    if (p->how == PROBE_TLS) {
+        return SSL_set_fd(p->ssl, p->fd) == 1 ? 0 : -ENOMEM;
+    }
+    addr_to_sockaddr(&target, &sa);
+    BIO *bio = BIO_new_dgram(p->fd, BIO_NOCLOSE);
+    if (!bio) {
+        return -ENOMEM;
+    }
+    BIO_ctrl_set_connected(bio, &sa);
+    SSL_set_bio(p->ssl, bio, bio);
+    return 0;
+}
+
+static int shake_hands(struct probe *p, const struct addr *to) {
+    p->context = SSL_CTX_new(p->how == PROBE_DTLS ? DTLS_client_method() : TLS_client_method());
     p->ssl = p->context ? SSL_new(p->context) : NULL;
-    if (!p->ssl || SSL_set_fd(p->ssl, p->fd) != 1) {
+    if (!p->ssl || attach_socket(p, to) < 0) {
         return -ENOMEM;
     }
     int rc = SSL_connect(p->ssl) == 1 ? 0 : -EPROTO;
@@ -68,8 +87,8 @@ int probe_open(struct probe **out, const struct addr *to, enum probe_stream how)
     }
     p->how = how;
     int rc = connect_socket(p, to);
-    if (rc == 0 && how == PROBE_TLS) {
-        rc = shake_hands(p);
+    if (rc == 0 && (how == PROBE_TLS || how == PROBE_DTLS)) {
+        rc = shake_hands(p, to);
     }
     if (rc < 0) {
         probe_close(p);
@@ -82,6 +101,9 @@ int probe_open(struct probe **out, const struct addr *to, enum probe_stream how)
 void probe_close(struct probe *p) {
     if (!p) {
         return;
+    }
+    if (p->ssl && SSL_is_init_finished(p->ssl)) {
+        SSL_shutdown(p->ssl);
     }
     SSL_free(p->ssl);
     SSL_CTX_free(p->context);
@@ -123,10 +145,10 @@ static long receive_answer(struct probe *p, const uint8_t *txid, uint8_t *out, s
         if (rc == 0 && stun_is_message(out, frame.len) && memcmp(out + 8, txid, STUN_TXID_BYTES) == 0) {
             return (long)frame.len;
         }
-        if (p->how != PROBE_UDP && rc == -EAGAIN && have < cap) {
+        if (!is_datagram(p->how) && rc == -EAGAIN && have < cap) {
             continue;
         }
-        if (p->how != PROBE_UDP) {
+        if (!is_datagram(p->how)) {
             return -EBADMSG;
         }
         have = 0;
@@ -142,13 +164,13 @@ static bool wait_readable(const struct probe *p, int ms) {
 long probe_stun(struct probe *p, const void *request, size_t len, uint8_t *out, size_t cap) {
     static const int waits_ms[] = {500, 1000, 1500};
     const uint8_t *txid = (const uint8_t *)request + 8;
-    size_t tries = p->how == PROBE_UDP ? sizeof waits_ms / sizeof waits_ms[0] : 1;
+    size_t tries = is_datagram(p->how) ? sizeof waits_ms / sizeof waits_ms[0] : 1;
     for (size_t i = 0; i < tries; i++) {
         int rc = probe_send(p, request, len);
         if (rc < 0) {
             return rc;
         }
-        if (p->how != PROBE_UDP || wait_readable(p, waits_ms[i])) {
+        if (!is_datagram(p->how) || wait_readable(p, waits_ms[i])) {
             return receive_answer(p, txid, out, cap);
         }
     }

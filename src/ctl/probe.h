@@ -7,13 +7,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum probe_stream { PROBE_UDP, PROBE_TCP, PROBE_TLS };
+enum probe_stream { PROBE_UDP, PROBE_TCP, PROBE_TLS, PROBE_DTLS };
 
 /* One conversation with a listener. */
 struct probe;
 
-/* Connects and, for TLS, shakes hands (any certificate will do: see certificate.h for that). A wildcard address is
- * reached by loopback. -ETIMEDOUT, -ECONNREFUSED, -EPROTO the TLS handshake failed, other -errno. */
+/* Connects and, for TLS and DTLS, shakes hands (any certificate will do: see certificate.h for that). A wildcard address is
+ * reached by loopback. -ETIMEDOUT, -ECONNREFUSED, -EPROTO the handshake failed, other -errno. */
 int probe_open(struct probe **out, const struct addr *to, enum probe_stream how);
 void probe_close(struct probe *p); /* NULL is allowed */
 

@@ -28,6 +28,7 @@ static const struct trial trials[] = {
     {"udp", PROBE_UDP, NULL, "STUN over UDP"},
     {"tcp", PROBE_TCP, NULL, "STUN over TCP"},
     {"tls", PROBE_TLS, NULL, "STUN over TLS"},
+    {"dtls", PROBE_DTLS, NULL, "STUN over DTLS"},
     {"http", PROBE_TCP, "/v1/config", "the web server"},
     {"https", PROBE_TLS, "/v1/config", "the web server over TLS"},
     {"stats", PROBE_TCP, "/readyz", "the statistics page /readyz"},

@@ -132,6 +132,19 @@ static bool steer_away(struct worker *w, const struct five_tuple *client, const 
     return to != NULL;
 }
 
+/* DTLS has sessions of its own, on whatever worker its datagrams come to: what is inside is steered, if need be. */
+static bool take_dtls(struct worker_listener *listener, const struct udp_packet *packet) {
+    struct dtls_server *dtls = listener->worker->dtls;
+    if (dtls && demux_classify(packet->data, packet->len) == DEMUX_DTLS) {
+        dtls_server_input(dtls, &listener->socket, packet);
+        return true;
+    }
+    if (listener->only_dtls) {
+        metrics_inc(METRIC_INGRESS_DROPPED_UNKNOWN);
+    }
+    return listener->only_dtls;
+}
+
 void ingress_readable(evutil_socket_t fd, short events, void *arg) {
     struct worker_listener *listener = arg;
     struct worker *w = listener->worker;
@@ -142,7 +155,7 @@ void ingress_readable(evutil_socket_t fd, short events, void *arg) {
     unsigned count = udp_io_receive(w->io, &listener->socket, &packets);
     for (unsigned i = 0; i < count; i++) {
         struct five_tuple client = {.remote = packets[i].remote, .local = packets[i].local, .transport = TRANSPORT_UDP};
-        if (!steer_away(w, &client, &packets[i], now_us)) {
+        if (!take_dtls(listener, &packets[i]) && !steer_away(w, &client, &packets[i], now_us)) {
             dispatch(w, &client, packets[i].data, packets[i].len);
         }
     }

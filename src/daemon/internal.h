@@ -2,6 +2,7 @@
 #pragma once
 
 #include "daemon/worker.h"
+#include "net/dtls.h"
 #include "net/loop.h"
 #include "net/udp.h"
 
@@ -14,6 +15,7 @@ struct worker_listener {
     struct worker *worker;
     struct udp_socket socket;
     struct event *event;
+    bool only_dtls;
 };
 
 enum steered_kind {
@@ -41,6 +43,7 @@ struct worker {
     struct udp_io *io;
     struct relay *relay;
     struct tcp *tcp;
+    struct dtls_server *dtls; /* NULL: no certificate */
     struct auth_users *users;
     struct steer *steer;
     struct ring *steered; /* from other workers */

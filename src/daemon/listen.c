@@ -9,20 +9,21 @@
 #include <unistd.h>
 
 const char *listen_kind_name(enum listen_kind kind) {
-    static const char *const names[LISTEN_KIND_COUNT] = {"udp", "tcp", "tls", "http", "https", "stats"};
+    static const char *const names[LISTEN_KIND_COUNT] = {"udp", "tcp", "tls", "dtls", "http", "https", "stats"};
     return names[kind];
 }
 
 int listen_list_make(struct listen_list *out, const struct config *config) {
     const struct config_addrs *sources[LISTEN_KIND_COUNT] = {
-        [LISTEN_UDP] = &config->listen.udp,     [LISTEN_TCP] = &config->listen.tcp,
-        [LISTEN_TLS] = &config->listen.tls,     [LISTEN_HTTP] = &config->http.listen,
-        [LISTEN_STATS] = &config->stats.listen, [LISTEN_HTTPS] = &config->http.tls_listen,
+        [LISTEN_UDP] = &config->listen.udp,        [LISTEN_TCP] = &config->listen.tcp,
+        [LISTEN_TLS] = &config->listen.tls,        [LISTEN_DTLS] = &config->listen.dtls,
+        [LISTEN_HTTP] = &config->http.listen,      [LISTEN_STATS] = &config->stats.listen,
+        [LISTEN_HTTPS] = &config->http.tls_listen,
     };
     bool tls = config->tls.certificate[0] != '\0';
     out->count = 0;
     for (int kind = 0; kind < LISTEN_KIND_COUNT; kind++) {
-        bool wanted = tls || (kind != LISTEN_TLS && kind != LISTEN_HTTPS);
+        bool wanted = tls || (kind != LISTEN_TLS && kind != LISTEN_DTLS && kind != LISTEN_HTTPS);
         for (size_t i = 0; wanted && i < sources[kind]->count; i++) {
             if (out->count == LISTEN_MAX) {
                 log_error("daemon", "too many listeners", LF_UINT("limit", LISTEN_MAX));
@@ -62,7 +63,7 @@ int listen_list_probe(struct listen_list *list) {
     for (size_t i = 0; i < list->count && rc == 0; i++) {
         struct listen_address *at = &list->items[i];
         if (at->addr.port != 0) {
-            rc = probe(&at->addr, at->kind == LISTEN_UDP ? SOCK_DGRAM : SOCK_STREAM);
+            rc = probe(&at->addr, at->kind == LISTEN_UDP || at->kind == LISTEN_DTLS ? SOCK_DGRAM : SOCK_STREAM);
             rc = rc < 0 ? listen_result(at, rc) : 0;
         }
     }

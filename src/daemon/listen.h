@@ -8,7 +8,16 @@
 
 struct config;
 
-enum listen_kind { LISTEN_UDP, LISTEN_TCP, LISTEN_TLS, LISTEN_HTTP, LISTEN_HTTPS, LISTEN_STATS, LISTEN_KIND_COUNT };
+enum listen_kind {
+    LISTEN_UDP,
+    LISTEN_TCP,
+    LISTEN_TLS,
+    LISTEN_DTLS,
+    LISTEN_HTTP,
+    LISTEN_HTTPS,
+    LISTEN_STATS,
+    LISTEN_KIND_COUNT
+};
 
 enum { LISTEN_MAX = 64 };
 
@@ -23,9 +32,9 @@ struct listen_list {
     struct listen_address items[LISTEN_MAX];
 };
 
-/* "udp", "tcp", "tls", "http", "https", "stats". */
+/* "udp", "tcp", "tls", "dtls", "http", "https", "stats". */
 const char *listen_kind_name(enum listen_kind kind);
-/* TLS listeners only when there is a certificate. -ENOBUFS beyond LISTEN_MAX. */
+/* TLS and DTLS listeners only when there is a certificate. -ENOBUFS beyond LISTEN_MAX. */
 int listen_list_make(struct listen_list *out, const struct config *config);
 /* Is somebody else there? The workers' sockets share their ports (SO_REUSEPORT), so the kernel would let a second
  * daemon of this user take half of the traffic without a word. Logs and returns -EADDRINUSE. */

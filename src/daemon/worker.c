@@ -108,7 +108,10 @@ int worker_prepare(struct worker *w, const struct worker_shared *shared, const s
     }
     struct tcp_options tcp = {.turn = relay_stream_handlers(w->relay), .http = shared->http, .tls = shared->tls};
     w->tcp = tcp_new(w->loop, &tcp);
-    return w->tcp ? 0 : -ENOMEM;
+    struct dtls_options dtls = {
+        .loop = w->loop, .io = w->io, .tls = shared->tls, .handlers = relay_dtls_handlers(w->relay)};
+    w->dtls = shared->tls ? dtls_server_new(&dtls) : NULL;
+    return w->tcp && (w->dtls || !shared->tls) ? 0 : -ENOMEM;
 }
 
 void worker_free(struct worker *w) {
@@ -116,6 +119,7 @@ void worker_free(struct worker *w) {
         return;
     }
     tcp_free(w->tcp);
+    dtls_server_free(w->dtls);
     relay_free(w->relay);
     for (unsigned i = 0; i < w->listener_count; i++) {
         event_free(w->listeners[i].event);
@@ -156,7 +160,7 @@ void worker_stop(struct worker *w) {
 
 /* ---- listeners ---- */
 
-static int open_udp(struct worker *w, struct addr *at) {
+static int open_udp(struct worker *w, struct addr *at, bool only_dtls) {
     static const struct udp_options options = {.reuse_port = true, .receive_buffer = LISTENER_RECEIVE_BUFFER};
     if (w->listener_count == WORKER_LISTENERS_MAX) {
         return -ENOBUFS;
@@ -168,8 +172,10 @@ static int open_udp(struct worker *w, struct addr *at) {
     }
     at->port = l->socket.local.port;
     l->worker = w;
+    l->only_dtls = only_dtls;
     l->event = event_new(loop_base(w->loop), l->socket.fd, EV_READ | EV_PERSIST, ingress_readable, l);
-    if (!l->event || event_add(l->event, NULL) < 0 || relay_add_listener(w->relay, &l->socket) < 0) {
+    if (!l->event || event_add(l->event, NULL) < 0 ||
+        (!only_dtls && relay_add_listener(w->relay, &l->socket) < 0)) {
         udp_socket_close(&l->socket);
         if (l->event) {
             event_free(l->event);
@@ -195,7 +201,8 @@ int worker_open_listeners(struct worker *w, struct listen_list *list) {
     for (size_t i = 0; i < list->count && rc == 0; i++) {
         struct listen_address *at = &list->items[i];
         if (at->kind != LISTEN_STATS) {
-            rc = listen_result(at, at->kind == LISTEN_UDP ? open_udp(w, &at->addr) : open_stream(w, at));
+            bool udp = at->kind == LISTEN_UDP || at->kind == LISTEN_DTLS;
+            rc = listen_result(at, udp ? open_udp(w, &at->addr, at->kind == LISTEN_DTLS) : open_stream(w, at));
         }
     }
     return rc;
@@ -245,6 +252,9 @@ static void drain(void *data) {
     struct worker *w;
     memcpy(&w, data, sizeof w);
     tcp_stop_accepting(w->tcp);
+    if (w->dtls) {
+        dtls_server_stop_accepting(w->dtls);
+    }
 }
 
 int worker_drain(struct worker *w) { return loop_post(w->loop, drain, &w, sizeof w); }

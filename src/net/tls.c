@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 #include "base/log.h"
+#include "proto/dtls/session.h"
 
 #include <errno.h>
 #include <openssl/err.h>
@@ -13,8 +14,9 @@
 #include <time.h>
 
 struct tls_context {
-    pthread_mutex_t lock; /* guards ctx; the paths are the reloader's own */
+    pthread_mutex_t lock; /* guards the contexts; the paths are the reloader's own */
     SSL_CTX *ctx;
+    SSL_CTX *datagram_ctx;
     char *certificate;
     char *private_key;
     int min_version;
@@ -133,6 +135,24 @@ static int make_context(SSL_CTX **out, const struct tls_context *tls) {
     return 0;
 }
 
+/* The pair has been loaded before: what fails now is memory, or a file that changed meanwhile. */
+static int make_datagram_context(SSL_CTX **out, const struct tls_context *tls) {
+    SSL_CTX *ctx = dtls_context_new();
+    if (!ctx) {
+        return -ENOMEM;
+    }
+    SSL_CTX_set_default_passwd_cb(ctx, refuse_passphrase);
+    ERR_clear_error();
+    if (SSL_CTX_use_certificate_chain_file(ctx, tls->certificate) != 1 ||
+        SSL_CTX_use_PrivateKey_file(ctx, tls->private_key, SSL_FILETYPE_PEM) != 1 ||
+        SSL_CTX_check_private_key(ctx) != 1) {
+        SSL_CTX_free(ctx);
+        return fail("cannot load certificate for DTLS", tls->certificate);
+    }
+    *out = ctx;
+    return 0;
+}
+
 static int set_options(struct tls_context *tls, const struct tls_options *options) {
     int version = min_version_number(options->min_version);
     if (version < 0) {
@@ -155,6 +175,9 @@ int tls_context_new(struct tls_context **out, const struct tls_options *options)
     if (rc == 0) {
         rc = make_context(&tls->ctx, tls);
     }
+    if (rc == 0) {
+        rc = make_datagram_context(&tls->datagram_ctx, tls);
+    }
     if (rc < 0) {
         tls_context_free(tls);
         return rc;
@@ -166,6 +189,7 @@ int tls_context_new(struct tls_context **out, const struct tls_options *options)
 void tls_context_free(struct tls_context *tls) {
     if (tls) {
         SSL_CTX_free(tls->ctx);
+        SSL_CTX_free(tls->datagram_ctx);
         pthread_mutex_destroy(&tls->lock);
         free(tls->certificate);
         free(tls->private_key);
@@ -177,11 +201,13 @@ static void swap_contexts(struct tls_context *tls, struct tls_context *fresh) {
     struct tls_context old = *tls;
     pthread_mutex_lock(&tls->lock);
     tls->ctx = fresh->ctx;
+    tls->datagram_ctx = fresh->datagram_ctx;
     pthread_mutex_unlock(&tls->lock);
     tls->certificate = fresh->certificate;
     tls->private_key = fresh->private_key;
     tls->min_version = fresh->min_version;
     fresh->ctx = old.ctx;
+    fresh->datagram_ctx = old.datagram_ctx;
     fresh->certificate = old.certificate;
     fresh->private_key = old.private_key;
 }
@@ -206,6 +232,13 @@ struct ssl_st *tls_session_new(struct tls_context *tls) {
     if (ssl) {
         SSL_set_accept_state(ssl);
     }
+    return ssl;
+}
+
+struct ssl_st *tls_datagram_session_new(struct tls_context *tls) {
+    pthread_mutex_lock(&tls->lock);
+    SSL *ssl = SSL_new(tls->datagram_ctx);
+    pthread_mutex_unlock(&tls->lock);
     return ssl;
 }
 

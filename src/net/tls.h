@@ -1,4 +1,4 @@
-/* TLS for streams: one server context per certificate pair, shared by all workers and replaced whole when
+/* TLS for streams and DTLS for datagrams: one pair of server contexts per certificate, shared by all workers and replaced whole when
  * the files change. OpenSSL is the only TLS stack. */
 #pragma once
 
@@ -26,6 +26,8 @@ int tls_context_reload(struct tls_context *tls, const struct tls_options *option
 
 /* A server session for one connection; the caller owns it (SSL_free). Any thread. NULL: no memory. */
 struct ssl_st *tls_session_new(struct tls_context *tls);
+/* The same for datagrams: what proto/dtls/session.h takes. */
+struct ssl_st *tls_datagram_session_new(struct tls_context *tls);
 
 /* Checks that the pair can be loaded, without keeping it; for `--check`. Logs what is wrong. -ERR_CONFIG. */
 int tls_check(const struct tls_options *options);

@@ -103,6 +103,10 @@ static void send_to_client(struct relay_port *port, uint8_t *message, size_t len
     const struct relay_hooks *hooks = &port->relay->options.hooks;
     if (port->path.udp) {
         udp_io_send(port->relay->options.io, port->path.udp, message, len, &a->client.remote, &a->client.local);
+    } else if (port->path.dtls) {
+        if (dtls_peer_send(port->path.dtls, message, len) < 0) {
+            drop(a, METRIC_RELAY_DROPPED_CLIENT_QUEUE);
+        }
     } else if (port->path.steered) {
         hooks->deliver(hooks->ctx, &a->client, message, pad_for_stream(message, len));
     } else if (!port->path.conn || conn_send(port->path.conn, message, pad_for_stream(message, len)) < 0) {

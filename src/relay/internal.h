@@ -14,6 +14,7 @@ enum { RELAY_LISTENERS_MAX = 64, RELAY_OWN = -1 };
 struct relay_path {
     struct udp_socket *udp;
     struct conn *conn;
+    struct dtls_peer *dtls;
     bool steered; /* the connection is another worker's */
 };
 
@@ -26,10 +27,11 @@ struct relay_port {
     struct relay_path path;             /* to the allocation's client */
 };
 
-/* A client's TCP or TLS connection. */
+/* A client's TCP or TLS connection, or its DTLS session. */
 struct relay_stream {
     struct relay *relay;
-    struct conn *conn;
+    struct conn *conn;      /* or */
+    struct dtls_peer *dtls; /* one of these */
     struct five_tuple tuple;
     uint64_t hash;
     uint64_t opened_us;

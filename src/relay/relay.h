@@ -4,6 +4,7 @@
 
 #include "base/addr.h"
 #include "net/conn.h"
+#include "net/dtls.h"
 #include "net/udp.h"
 
 #include <stdbool.h>
@@ -63,6 +64,8 @@ void relay_client_gone(struct relay *relay, const struct five_tuple *client);
 void relay_deliver(struct relay *relay, const struct five_tuple *client, const uint8_t *data, size_t len);
 /* For net/tcp: STUN/TURN streams. */
 struct conn_handlers relay_stream_handlers(struct relay *relay);
+/* For net/dtls: STUN/TURN in DTLS sessions. */
+struct dtls_handlers relay_dtls_handlers(struct relay *relay);
 
 /* Answers lookup_user. key: 16 bytes of MD5 or 32 of SHA-256, or NULL when there is no such user. */
 void relay_user_key(struct relay *relay, uint64_t request, const uint8_t *key, size_t len);

@@ -34,6 +34,7 @@ struct relay_path relay_path_to(struct relay *relay, const struct five_tuple *cl
     }
     struct relay_stream *stream = relay_stream_find(relay, client);
     path.conn = stream ? stream->conn : NULL;
+    path.dtls = stream ? stream->dtls : NULL;
     path.steered = !stream;
     return path;
 }
@@ -44,6 +45,8 @@ static void send_reply(struct relay *relay, const struct turn_output *out) {
     if (path.udp) {
         udp_io_send_copy(relay->options.io, path.udp, out->reply.bytes, out->reply.len, &out->client.remote,
                          &out->client.local);
+    } else if (path.dtls) {
+        (void)dtls_peer_send(path.dtls, out->reply.bytes, out->reply.len); /* lost, like any datagram */
     } else if (path.steered) {
         const struct relay_hooks *hooks = &relay->options.hooks;
         hooks->deliver(hooks->ctx, &out->client, out->reply.bytes, out->reply.len);

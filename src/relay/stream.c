@@ -1,8 +1,9 @@
-/* STUN and TURN over TCP and TLS: frames in, bytes out, the allocation dies with its connection. */
+/* STUN and TURN over TCP, TLS and DTLS: frames in, bytes out, the allocation dies with its connection. */
 #include "base/metrics.h"
 #include "proto/demux/demux.h"
 #include "relay/internal.h"
 
+#include <errno.h>
 #include <stdlib.h>
 
 /* A connection that has made no allocation within this time is closed. */
@@ -16,14 +17,12 @@ struct relay_stream *relay_stream_find(const struct relay *relay, const struct f
     return hash_table_find(&relay->streams, hash_bytes(&relay->key, tuple, sizeof *tuple), same_tuple, tuple);
 }
 
-static void *stream_opened(void *ctx, struct conn *conn, const struct five_tuple *tuple) {
-    struct relay *relay = ctx;
+static struct relay_stream *stream_new(struct relay *relay, const struct five_tuple *tuple) {
     struct relay_stream *stream = calloc(1, sizeof *stream);
     if (!stream) {
         return NULL;
     }
     stream->relay = relay;
-    stream->conn = conn;
     stream->tuple = *tuple;
     stream->hash = hash_bytes(&relay->key, tuple, sizeof *tuple);
     stream->owner = RELAY_OWN;
@@ -33,6 +32,22 @@ static void *stream_opened(void *ctx, struct conn *conn, const struct five_tuple
         return NULL;
     }
     list_push_back(&relay->idle_streams, &stream->node);
+    return stream;
+}
+
+static void *stream_opened(void *ctx, struct conn *conn, const struct five_tuple *tuple) {
+    struct relay_stream *stream = stream_new(ctx, tuple);
+    if (stream) {
+        stream->conn = conn;
+    }
+    return stream;
+}
+
+static void *dtls_opened(void *ctx, struct dtls_peer *peer, const struct five_tuple *tuple) {
+    struct relay_stream *stream = stream_new(ctx, tuple);
+    if (stream) {
+        stream->dtls = peer;
+    }
     return stream;
 }
 
@@ -92,8 +107,19 @@ void relay_client_gone(struct relay *relay, const struct five_tuple *client) {
 
 void relay_deliver(struct relay *relay, const struct five_tuple *client, const uint8_t *data, size_t len) {
     struct relay_stream *stream = relay_stream_find(relay, client);
-    if (!stream || conn_send(stream->conn, data, len) < 0) {
+    int rc = !stream        ? -ENOENT
+             : stream->dtls ? dtls_peer_send(stream->dtls, data, len)
+                            : conn_send(stream->conn, data, len);
+    if (rc < 0) {
         metrics_inc(METRIC_RELAY_DROPPED_CLIENT_QUEUE);
+    }
+}
+
+static void stream_close(struct relay_stream *stream) {
+    if (stream->dtls) {
+        dtls_peer_close(stream->dtls);
+    } else {
+        conn_close(stream->conn, 0);
     }
 }
 
@@ -105,7 +131,7 @@ void relay_streams_expire(struct relay *relay, uint64_t now_us) {
         }
         list_remove(node);
         if (stream->owner == RELAY_OWN && !turn_client_find(relay->server, &stream->tuple)) {
-            conn_close(stream->conn, 0);
+            stream_close(stream);
         }
     }
 }
@@ -113,4 +139,15 @@ void relay_streams_expire(struct relay *relay, uint64_t now_us) {
 struct conn_handlers relay_stream_handlers(struct relay *relay) {
     return (struct conn_handlers){
         .opened = stream_opened, .frame = stream_frame, .closed = stream_closed, .ctx = relay};
+}
+
+/* Another worker's session is taken to be of use: its relay says when the client is gone. */
+static bool dtls_needed(void *user) {
+    const struct relay_stream *stream = user;
+    return stream->owner != RELAY_OWN || turn_client_find(stream->relay->server, &stream->tuple);
+}
+
+struct dtls_handlers relay_dtls_handlers(struct relay *relay) {
+    return (struct dtls_handlers){
+        .opened = dtls_opened, .datagram = stream_frame, .needed = dtls_needed, .closed = stream_closed, .ctx = relay};
 }
