@@ -118,6 +118,8 @@ void worker_free(struct worker *w) {
     if (!w) {
         return;
     }
+    static const struct worker_shared nobody = {0};
+    w->shared = &nobody; /* what ends now tells no other worker: that may be gone already */
     tcp_free(w->tcp);
     dtls_server_free(w->dtls);
     relay_free(w->relay);
@@ -174,8 +176,7 @@ static int open_udp(struct worker *w, struct addr *at, bool only_dtls) {
     l->worker = w;
     l->only_dtls = only_dtls;
     l->event = event_new(loop_base(w->loop), l->socket.fd, EV_READ | EV_PERSIST, ingress_readable, l);
-    if (!l->event || event_add(l->event, NULL) < 0 ||
-        (!only_dtls && relay_add_listener(w->relay, &l->socket) < 0)) {
+    if (!l->event || event_add(l->event, NULL) < 0 || (!only_dtls && relay_add_listener(w->relay, &l->socket) < 0)) {
         udp_socket_close(&l->socket);
         if (l->event) {
             event_free(l->event);

@@ -5,13 +5,12 @@
 #include <errno.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/time.h>
 
 struct dtls_session {
     SSL *ssl;
+    BIO_METHOD *method;
     struct dtls_sink sink;
     const uint8_t *input; /* the datagram that OpenSSL has not read yet */
     size_t input_len;
@@ -55,21 +54,16 @@ static long bio_ctrl(BIO *bio, int command, long number, void *pointer) {
     }
 }
 
-static BIO_METHOD *method;
-
-static void make_method(void) {
-    method = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "datagrams");
-    if (method) {
-        BIO_meth_set_read(method, bio_read);
-        BIO_meth_set_write(method, bio_write);
-        BIO_meth_set_ctrl(method, bio_ctrl);
-    }
-}
-
+/* A method of each session's own: a shared one would be a global. */
 static BIO *bio_new(struct dtls_session *s) {
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
-    pthread_once(&once, make_method);
-    BIO *bio = method ? BIO_new(method) : NULL;
+    s->method = BIO_meth_new(BIO_TYPE_SOURCE_SINK, "datagrams");
+    if (!s->method) {
+        return NULL;
+    }
+    BIO_meth_set_read(s->method, bio_read);
+    BIO_meth_set_write(s->method, bio_write);
+    BIO_meth_set_ctrl(s->method, bio_ctrl);
+    BIO *bio = BIO_new(s->method);
     if (bio) {
         BIO_set_data(bio, s);
         BIO_set_init(bio, 1);
@@ -108,6 +102,9 @@ struct dtls_session *dtls_session_new(SSL *ssl, const struct dtls_sink *sink) {
     BIO *bio = s ? bio_new(s) : NULL;
     if (!bio) {
         SSL_free(ssl);
+        if (s) {
+            BIO_meth_free(s->method);
+        }
         free(s);
         return NULL;
     }
@@ -122,6 +119,7 @@ struct dtls_session *dtls_session_new(SSL *ssl, const struct dtls_sink *sink) {
 void dtls_session_free(struct dtls_session *s) {
     if (s) {
         SSL_free(s->ssl);
+        BIO_meth_free(s->method);
         free(s);
     }
 }
