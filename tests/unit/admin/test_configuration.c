@@ -53,10 +53,11 @@ static void the_firewall_needs_listeners_and_relay_ports(void **state) {
 
 static void a_port_that_serves_twice_is_one_row(void **state) {
     (void)state;
-    const struct config *config = load("[listen]\ntls = 443\n[http]\ntls-listen = 443\n"
+    const struct config *config = load("[listen]\ntls = 443\ndtls = 5349\n[http]\ntls-listen = 443\n"
                                        "[tls]\ncertificate = /x/cert.pem\nprivate-key = /x/key.pem\n");
     json_t *rows = admin_config_ports(config);
     assert_true(has_port(rows, 443, 443, "tcp", "STUN and TURN over TLS, web page and signaling over TLS"));
+    assert_true(has_port(rows, 5349, 5349, "udp", "STUN and TURN over DTLS"));
     json_decref(rows);
     config_unref(config);
 }
