@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,6 +16,7 @@ struct dtls_session {
     const uint8_t *input; /* the datagram that OpenSSL has not read yet */
     size_t input_len;
     enum dtls_state state;
+    bool trimmed;
 };
 
 /* ---- the BIO: one read or write is one datagram */
@@ -172,6 +174,16 @@ long dtls_session_read(struct dtls_session *s, void *out, size_t cap) {
 
 /* ---- output */
 
+/* OpenSSL 3.0 makes freed buffers anew when it reads, never when it writes. */
+static void restore_buffers(struct dtls_session *s) {
+    char byte;
+    if (s->trimmed) {
+        s->trimmed = false;
+        s->input = NULL;
+        (void)SSL_peek(s->ssl, &byte, 1);
+    }
+}
+
 int dtls_session_write(struct dtls_session *s, const void *data, size_t len) {
     if (s->state != DTLS_OPEN) {
         return -EPROTO;
@@ -179,12 +191,14 @@ int dtls_session_write(struct dtls_session *s, const void *data, size_t len) {
     if (len == 0 || len > DTLS_PLAINTEXT_BYTES_MAX) {
         return -EMSGSIZE;
     }
+    restore_buffers(s);
     ERR_clear_error();
     return SSL_write(s->ssl, data, (int)len) > 0 ? 0 : -EPROTO;
 }
 
 void dtls_session_close(struct dtls_session *s) {
     if (s->state == DTLS_OPEN || s->state == DTLS_CLOSED) {
+        restore_buffers(s);
         ERR_clear_error();
         SSL_shutdown(s->ssl);
     }
@@ -208,4 +222,8 @@ int dtls_session_timeout(struct dtls_session *s) {
     return DTLSv1_handle_timeout(s->ssl) < 0 ? -ETIMEDOUT : 0;
 }
 
-void dtls_session_trim(struct dtls_session *s) { (void)SSL_free_buffers(s->ssl); }
+void dtls_session_trim(struct dtls_session *s) {
+    if (s->state == DTLS_OPEN) {
+        s->trimmed = SSL_free_buffers(s->ssl) == 1;
+    }
+}

@@ -423,6 +423,19 @@ static void idle_session_gives_its_buffers_back(void **state) {
            full - mallinfo2().uordblks);
 }
 
+static void trimmed_session_writes_and_closes(void **state) {
+    struct world *w = *state;
+    new_client(w, 1400);
+    shake_hands(w, IN_ORDER);
+    dtls_session_trim(w->server);
+    assert_int_equal(dtls_session_write(w->server, "back", 4), 0);
+    carry(w, &w->from_server, false, IN_ORDER);
+    assert_int_equal(w->got_len, 4);
+    dtls_session_trim(w->server);
+    dtls_session_close(w->server);
+    assert_int_equal(w->from_server.count, 1);
+}
+
 int main(void) {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
     const struct CMUnitTest tests[] = {
@@ -436,6 +449,7 @@ int main(void) {
         T(close_tells_the_other_side),
         T(cookie_is_bound_to_address_hello_and_time),
         T(waiting_pieces_are_bounded),
+        T(trimmed_session_writes_and_closes),
         T(idle_session_gives_its_buffers_back),
     };
 #undef T
