@@ -48,7 +48,13 @@ def api_key(t):
     printed = t.ctl("key", "add", "test").stdout
     match = re.search(r"Key\s+(\S+)\s+Secret\s+(\S+)", printed)
     assert match, printed
-    return match.groups()
+    key, secret = match.groups()
+    query = urllib.parse.urlencode({"service": "turn", "username": "probe", "key": f"{key}.{secret}"})
+    for _ in range(12):  # a new key counts within about a second (turnoutctl(8))
+        if t.get(f"/turn?{query}")[0] == 200:
+            break
+        time.sleep(0.2)
+    return key, secret
 
 
 @tap.test
