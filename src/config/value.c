@@ -71,6 +71,15 @@ static int list_append(struct config_parse *parse, void *field, const void *item
     return 0;
 }
 
+size_t config_value_count(const struct config_key *key, const struct config *config) {
+    struct any_list list;
+    if (!type_ops[key->type]->list) {
+        return 1;
+    }
+    memcpy(&list, (const char *)config + key->offset, sizeof list);
+    return list.count;
+}
+
 int config_value_parse(const struct config_key *key, const char *text, struct config *config,
                        struct config_parse *parse) {
     const struct config_value_ops *ops = type_ops[key->type];
@@ -90,16 +99,13 @@ int config_value_parse(const struct config_key *key, const char *text, struct co
     if (made < 0) {
         return made;
     }
-    return list_append(parse, field, items, (size_t)made, ops->item_bytes);
-}
-
-size_t config_value_count(const struct config_key *key, const struct config *config) {
-    struct any_list list;
-    if (!type_ops[key->type]->list) {
-        return 1;
+    /* Too many lines were complained of when they were read. */
+    if (parse->room <= key->max && config_value_count(key, config) + (size_t)made > key->max) {
+        snprintf(parse->error, sizeof parse->error, "more than %zu values (a port alone is two: IPv4 and IPv6)",
+                 (size_t)key->max);
+        return -EINVAL;
     }
-    memcpy(&list, (const char *)config + key->offset, sizeof list);
-    return list.count;
+    return list_append(parse, field, items, (size_t)made, ops->item_bytes);
 }
 
 void config_value_format(const struct config_key *key, const struct config *config, size_t i, bool reveal, FILE *out) {

@@ -156,6 +156,25 @@ static void every_error_is_listed(void **state) {
     config_report_deinit(&report);
 }
 
+static void a_list_is_bounded_by_what_its_lines_become(void **state) {
+    (void)state;
+    char text[4096];
+    int len = snprintf(text, sizeof text, "[listen]\n");
+    const struct config *c;
+    struct config_report report;
+    for (int i = 0; i < 32; i++) {
+        len += snprintf(text + len, sizeof text - (size_t)len, "udp = 0\n"); /* two addresses each */
+    }
+    assert_int_equal(load_bytes(&c, text, strlen(text), &report), 0);
+    assert_int_equal(c->listen.udp.count, 64);
+    config_unref(c);
+    config_report_deinit(&report);
+    snprintf(text + len, sizeof text - (size_t)len, "udp = 0\n");
+    assert_int_equal(load_bytes(&c, text, strlen(text), &report), -ERR_CONFIG);
+    assert_non_null(strstr(report.items[0].text, "more than 64 values"));
+    config_report_deinit(&report);
+}
+
 static void the_report_is_bounded(void **state) {
     (void)state;
     char text[8192] = "[server]\n";
@@ -317,6 +336,7 @@ int main(void) {
         cmocka_unit_test(a_nul_byte_is_refused),
         cmocka_unit_test(too_long_a_line_and_too_large_a_file_are_refused),
         cmocka_unit_test(every_error_is_listed),
+        cmocka_unit_test(a_list_is_bounded_by_what_its_lines_become),
         cmocka_unit_test(the_report_is_bounded),
         cmocka_unit_test(overrides_replace_what_the_file_says),
         cmocka_unit_test(a_bad_override_is_named),
