@@ -125,6 +125,10 @@ static bool relay_peer_packet(struct relay_port *port, struct udp_packet *packet
     size_t len = packet->len + TURN_CHANNEL_HEADER_BYTES;
     if (how == TURN_AS_DATA_INDICATION) {
         message = turn_data_indication_wrap(packet->data, packet->len, &packet->remote, &len);
+        if (!message) {
+            drop(port->allocation, METRIC_RELAY_DROPPED_TOO_BIG);
+            return false;
+        }
     } else {
         turn_channel_header_write(message, (uint16_t)how, packet->len);
     }
