@@ -74,7 +74,9 @@ const struct config_key config_keys[] = {
         .doc = "The oldest version of TLS that is accepted. DTLS is always version 1.2."),
 
     KEY(relay, address, "address", ADDRESSES, .max = 64,
-        .doc = "Local addresses that relay sockets are bound to. The default is the address at which the client reached the server."),
+        .doc = "Local addresses that relay sockets are bound to, of one or both families. "
+               "A client gets the one it came to when that is among them, else always the same of the others. "
+               "The default is the address at which the client reached the server."),
     KEY(relay, ports, "ports", PORTS, .fallback = "49152-65535", .min = 1024, .max = 65535,
         .doc = "The UDP ports for relayed addresses. The firewall must let them in."),
     KEY(relay, allow_peer, "allow-peer", PREFIXES, .max = MANY,

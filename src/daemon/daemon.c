@@ -234,7 +234,8 @@ static void block_signals(sigset_t *old) {
 
 /* Up to the listeners: what the last privileges are for. No thread runs yet. */
 static int open_parts(struct daemon *d) {
-    int rc = make_tls(d);
+    int rc = daemon_check_addresses(d->config);
+    rc = rc < 0 ? rc : make_tls(d);
     rc = rc < 0 ? rc : drop_privileges(d);
     rc = rc < 0 ? rc : load_secrets(d);
     rc = rc < 0 ? rc : daemon_load_rules(d);

@@ -80,6 +80,9 @@ int daemon_load_config(const struct options *options, const struct config **out,
 int daemon_reload(struct daemon *d);
 /* reload.c: makes new relay settings from configuration, secrets and rules, and hands them to the workers. */
 int daemon_update_relays(struct daemon *d);
+/* Are the relay addresses this machine's? Logs and returns -EADDRNOTAVAIL; asked at start and at reload only, so that
+ * an address that goes away while running stops neither secrets nor peer rules. */
+int daemon_check_addresses(const struct config *config);
 /* Stops taking new work; ends when nothing is left or after drain-timeout. A second call ends at once. */
 void daemon_drain(struct daemon *d);
 

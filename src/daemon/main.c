@@ -3,11 +3,22 @@
 #include "config/config.h"
 #include "daemon/daemon.h"
 #include "net/tls.h"
+#include "relay/addresses.h"
 
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+/* Only a warning here: the file may be meant for another machine. The start refuses. */
+static void warn_of_addresses(const struct config *config) {
+    struct addr which;
+    char text[ADDR_TEXT_MAX];
+    if (relay_addresses_check(config, &which) < 0) {
+        fprintf(stderr, "warning: [relay] address: this machine does not have %s; the daemon will not start with it\n",
+                addr_format_ip(&which, text));
+    }
+}
 
 static int check(const struct options *options) {
     const struct config *config = NULL;
@@ -15,6 +26,9 @@ static int check(const struct options *options) {
     int rc = daemon_load_config(options, &config, &report);
     config_report_print(&report, stderr);
     config_report_deinit(&report);
+    if (rc == 0) {
+        warn_of_addresses(config);
+    }
     if (rc == 0 && config->tls.certificate[0]) {
         struct tls_options tls = {.certificate = config->tls.certificate,
                                   .private_key = config->tls.private_key,

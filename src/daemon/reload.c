@@ -86,12 +86,24 @@ static void log_changes(const struct config *old, const struct config *now) {
     log_info("config", "reloaded", LF_UINT("changes", count));
 }
 
+int daemon_check_addresses(const struct config *config) {
+    struct addr which;
+    int rc = relay_addresses_check(config, &which);
+    if (rc < 0) {
+        char text[ADDR_TEXT_MAX];
+        log_error("relay", "this machine does not have the address of [relay] address",
+                  LF_TEXT("address", addr_format_ip(&which, text)));
+    }
+    return rc;
+}
+
 /* What can fail is made first; what is left cannot. */
 static int apply(struct daemon *d, const struct config *now) {
     const struct auth_secrets *secrets = NULL;
     struct http_policy policy = daemon_http_policy(now);
     struct tls_options tls = daemon_tls_options(now);
-    int rc = auth_secrets_load(&secrets, now);
+    int rc = daemon_check_addresses(now);
+    rc = rc < 0 ? rc : auth_secrets_load(&secrets, now);
     if (rc == 0 && d->tls) {
         rc = tls_context_reload(d->tls, &tls);
     }

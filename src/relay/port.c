@@ -38,7 +38,7 @@ static int describe(struct relay *relay, const struct udp_socket *socket, struct
         return -ENOMEM;
     }
     out->handle = port;
-    out->addr = relay_settings_advertise(relay->settings, &socket->local);
+    out->addr = relay_addresses_told(relay_settings_addresses(relay->settings), &socket->local);
     return 0;
 }
 
@@ -66,12 +66,26 @@ static int make_handles(struct relay *relay, struct udp_socket *sockets, bool pa
     return rc;
 }
 
+/* Binds on the address that suits the client best and has room. */
+static int open_sockets(struct relay *relay, const struct turn_output *out, struct relay_ports_wanted *wanted,
+                        struct udp_socket sockets[2]) {
+    const struct relay_addresses *addresses = relay_settings_addresses(relay->settings);
+    int rc = -EADDRINUSE;
+    for (size_t i = 0; rc == -EADDRINUSE || rc == -EADDRNOTAVAIL; i++) {
+        int more = relay_addresses_bind(addresses, out->open.family, &out->client, i, &wanted->address);
+        if (more < 0) {
+            return i == 0 ? more : rc;
+        }
+        rc = relay_ports_open(relay->options.ports, wanted, sockets);
+    }
+    return rc;
+}
+
 int relay_port_open(struct relay *relay, const struct turn_output *out, struct turn_opened *opened) {
     struct relay_ports_wanted wanted = {
         .range = relay_settings_ports(relay->settings), .kind = kind_of(out), .worker = relay->options.worker};
     struct udp_socket sockets[2];
     *opened = (struct turn_opened){0};
-    int rc = relay_settings_bind_address(relay->settings, out->open.family, &out->client.local, &wanted.address);
-    rc = rc < 0 ? rc : relay_ports_open(relay->options.ports, &wanted, sockets);
+    int rc = open_sockets(relay, out, &wanted, sockets);
     return rc < 0 ? rc : make_handles(relay, sockets, wanted.kind == RELAY_PORT_PAIR, opened);
 }

@@ -5,12 +5,9 @@
 #include "proto/turn/peer_rules.h"
 
 #include <errno.h>
-#include <ifaddrs.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
-
-enum { LOCAL_ADDRESSES_MAX = 128 };
 
 struct relay_settings {
     _Atomic unsigned refs;
@@ -18,93 +15,8 @@ struct relay_settings {
     struct turn_settings turn;
     struct peer_rules *peers;
     char **secrets;
-    struct addr fallback[2]; /* [IPv6]: an address of this machine, when none is configured */
+    struct relay_addresses addresses;
 };
-
-static int is_ipv6(int family) { return family == AF_INET6; }
-
-/* ---- addresses of this machine ---- */
-
-/* The addresses of all interfaces that are up, loopback included. */
-static size_t list_local_addresses(struct addr *out, size_t cap) {
-    struct ifaddrs *all;
-    size_t count = 0;
-    if (getifaddrs(&all) < 0) {
-        return 0;
-    }
-    for (struct ifaddrs *i = all; i && count < cap; i = i->ifa_next) {
-        struct addr a;
-        if (!i->ifa_addr || (i->ifa_addr->sa_family != AF_INET && i->ifa_addr->sa_family != AF_INET6)) {
-            continue;
-        }
-        if (addr_from_sockaddr(&a, i->ifa_addr, sizeof(struct sockaddr_in6)) == 0 && a.scope == 0) {
-            out[count++] = a;
-        }
-    }
-    freeifaddrs(all);
-    return count;
-}
-
-/* The first address that is not loopback, or else loopback. */
-static void find_fallbacks(struct relay_settings *s) {
-    struct addr local[LOCAL_ADDRESSES_MAX];
-    size_t count = list_local_addresses(local, LOCAL_ADDRESSES_MAX);
-    for (size_t i = 0; i < count; i++) {
-        struct addr *slot = &s->fallback[is_ipv6(local[i].family)];
-        if (slot->family == AF_UNSPEC || (addr_is_loopback(slot) && !addr_is_loopback(&local[i]))) {
-            *slot = local[i];
-        }
-    }
-}
-
-static const struct addr *configured_address(const struct relay_settings *s, int family) {
-    const struct config_addrs *list = &s->config->relay.address;
-    for (size_t i = 0; i < list->count; i++) {
-        if (list->items[i].family == family) {
-            return &list->items[i];
-        }
-    }
-    return NULL;
-}
-
-static bool has_family(const struct relay_settings *s, int family) {
-    if (s->config->relay.address.count > 0) {
-        return configured_address(s, family) != NULL;
-    }
-    return s->fallback[is_ipv6(family)].family == family;
-}
-
-int relay_settings_bind_address(const struct relay_settings *s, int family, const struct addr *local,
-                                struct addr *out) {
-    const struct addr *configured = configured_address(s, family);
-    if (configured) {
-        *out = *configured;
-    } else if (s->config->relay.address.count > 0) {
-        return -EAFNOSUPPORT;
-    } else if (local->family == family && !addr_is_any(local)) {
-        *out = *local;
-    } else {
-        *out = s->fallback[is_ipv6(family)];
-    }
-    out->port = 0;
-    return out->family == family ? 0 : -EAFNOSUPPORT;
-}
-
-struct addr relay_settings_advertise(const struct relay_settings *s, const struct addr *bound) {
-    const struct config_externals *list = &s->config->server.external_address;
-    struct addr told = *bound;
-    for (size_t i = 0; i < list->count; i++) {
-        const struct config_external *e = &list->items[i];
-        bool applies = e->private_addr.family == AF_UNSPEC ? e->public_addr.family == bound->family
-                                                           : addr_equal_ip(&e->private_addr, bound);
-        if (!e->automatic && applies) {
-            told = e->public_addr;
-            told.port = bound->port;
-            break;
-        }
-    }
-    return told;
-}
 
 /* ---- peer rules ---- */
 
@@ -128,29 +40,35 @@ static int add_prefixes(struct peer_rules_builder *b, const struct config_prefix
     return rc;
 }
 
+/* At a local address, and at the address of a NAT that leads there. */
+static int deny_at(struct peer_rules_builder *b, const struct relay_addresses *addresses, struct addr at) {
+    struct addr told = relay_addresses_told(addresses, &at);
+    int rc = peer_rules_add_addr(b, &at, false);
+    return rc < 0 || addr_equal_ip(&told, &at) ? rc : peer_rules_add_addr(b, &told, false);
+}
+
 /* Our own UDP listeners are no peers: a relay that talks to its server could be made to talk in circles. */
-static int deny_listener(struct peer_rules_builder *b, const struct addr *listener, const struct addr *local,
-                         size_t local_count) {
+static int deny_listener(struct peer_rules_builder *b, const struct relay_addresses *addresses,
+                         const struct addr *listener) {
     int rc = 0;
     if (!addr_is_any(listener)) {
-        return peer_rules_add_addr(b, listener, false);
+        return deny_at(b, addresses, *listener);
     }
-    for (size_t i = 0; i < local_count && rc == 0; i++) {
-        struct addr at = local[i];
+    for (size_t i = 0; i < addresses->local_count && rc == 0; i++) {
+        struct addr at = addresses->local[i];
         at.port = listener->port;
-        rc = at.family == listener->family ? peer_rules_add_addr(b, &at, false) : 0;
+        rc = at.family == listener->family ? deny_at(b, addresses, at) : 0;
     }
     return rc;
 }
 
-static int deny_own_listeners(struct peer_rules_builder *b, const struct config *config) {
-    struct addr local[LOCAL_ADDRESSES_MAX];
-    size_t count = list_local_addresses(local, LOCAL_ADDRESSES_MAX);
+static int deny_own_listeners(struct peer_rules_builder *b, const struct relay_settings *s) {
+    const struct config *config = s->config;
     const struct config_addrs *lists[] = {&config->listen.udp, &config->listen.dtls, &config->cluster.link_listen};
     int rc = 0;
     for (size_t l = 0; l < sizeof lists / sizeof *lists; l++) {
         for (size_t i = 0; i < lists[l]->count && rc == 0; i++) {
-            rc = deny_listener(b, &lists[l]->items[i], local, count);
+            rc = deny_listener(b, &s->addresses, &lists[l]->items[i]);
         }
     }
     return rc;
@@ -165,7 +83,7 @@ static int make_rules(struct relay_settings *s, const struct relay_extras *extra
     rc = rc < 0 ? rc : add_prefixes(b, &s->config->relay.deny_peer, false);
     rc = rc < 0 ? rc : add_rules(b, extras->allow_peer, extras->allow_count, true);
     rc = rc < 0 ? rc : add_rules(b, extras->deny_peer, extras->deny_count, false);
-    rc = rc < 0 ? rc : deny_own_listeners(b, s->config);
+    rc = rc < 0 ? rc : deny_own_listeners(b, s);
     if (rc < 0) {
         peer_rules_builder_free(b);
         return rc;
@@ -201,8 +119,8 @@ static void fill_turn(struct relay_settings *s, const struct relay_extras *extra
     t->has_users = true;
     t->strict_expiry = c->auth.strict_expiry;
     t->dont_fragment = true;
-    t->relay_ipv4 = has_family(s, AF_INET);
-    t->relay_ipv6 = has_family(s, AF_INET6);
+    t->relay_ipv4 = relay_addresses_serve(&s->addresses, AF_INET);
+    t->relay_ipv6 = relay_addresses_serve(&s->addresses, AF_INET6);
     t->sha256 = c->auth.sha256;
     t->worker_count = (uint8_t)extras->worker_count;
     t->max_lifetime_s = (uint32_t)(c->relay.max_lifetime_us / 1000000);
@@ -220,8 +138,8 @@ int relay_settings_new(const struct relay_settings **out, const struct config *c
     }
     atomic_init(&s->refs, 1);
     s->config = config_ref(config);
-    find_fallbacks(s);
-    int rc = make_rules(s, extras);
+    int rc = relay_addresses_init(&s->addresses, config, extras->mappings, extras->mapping_count);
+    rc = rc < 0 ? rc : make_rules(s, extras);
     rc = rc < 0 ? rc : copy_secrets(s, extras);
     if (rc < 0) {
         relay_settings_unref(s);
@@ -249,6 +167,7 @@ void relay_settings_unref(const struct relay_settings *settings) {
     }
     free(s->secrets);
     peer_rules_free(s->peers);
+    relay_addresses_deinit(&s->addresses);
     config_unref(s->config);
     free(s);
 }
@@ -257,4 +176,10 @@ const struct turn_settings *relay_settings_turn(const struct relay_settings *s) 
 
 struct relay_ports_range relay_settings_ports(const struct relay_settings *s) {
     return (struct relay_ports_range){s->config->relay.ports.first, s->config->relay.ports.last};
+}
+
+const struct relay_addresses *relay_settings_addresses(const struct relay_settings *s) { return &s->addresses; }
+
+int relay_settings_bound_address(const struct relay_settings *s, const struct addr *told, struct addr *bound) {
+    return relay_addresses_bound(&s->addresses, told, bound);
 }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "proto/turn/server.h"
+#include "relay/addresses.h"
 #include "relay/ports.h"
 
 #include <stddef.h>
@@ -18,6 +19,8 @@ struct relay_extras {
     size_t allow_count;
     const char *const *deny_peer;
     size_t deny_count;
+    const struct relay_mapping *mappings; /* what STUN found, for external-address = auto */
+    size_t mapping_count;
     struct turn_quota quota;
     const uint8_t *nonce_key; /* 32 bytes */
     unsigned worker_count;
@@ -32,9 +35,11 @@ void relay_settings_unref(const struct relay_settings *settings);
 const struct turn_settings *relay_settings_turn(const struct relay_settings *settings);
 struct relay_ports_range relay_settings_ports(const struct relay_settings *settings);
 
-/* The local address to bind a relay of that family on, for a client that came to `local` (port 0).
- * -EAFNOSUPPORT when there is none. */
-int relay_settings_bind_address(const struct relay_settings *settings, int family, const struct addr *local,
-                                struct addr *out);
-/* What the client is told instead of a bound address: the public side of a NAT, or the address itself. */
-struct addr relay_settings_advertise(const struct relay_settings *settings, const struct addr *bound);
+/* Which address a relay is bound on and what its client is told. */
+const struct relay_addresses *relay_settings_addresses(const struct relay_settings *settings);
+/* For a peer's address: is it one that relays of ours are told as (the public side of a NAT, or a local address
+ * itself), and which local address is behind it? Constant time, no allocation. 0 and *bound, its IP "any" when one of
+ * several may be meant (a relay's port is unique per family: ports.h knows whose it is), its port that of `told`;
+ * -ENOENT when it is not ours. A relay bound to an interface address that came up after the last reload is not
+ * known here. */
+int relay_settings_bound_address(const struct relay_settings *settings, const struct addr *told, struct addr *bound);
