@@ -5,8 +5,6 @@
 #include "proto/stun/stun.h"
 
 #include <errno.h>
-#include <openssl/evp.h>
-#include <stdio.h>
 #include <string.h>
 
 enum { PASSWORD_MAX = 255 };
@@ -23,13 +21,6 @@ static bool is_text(const char *text, size_t max) {
         }
     }
     return true;
-}
-
-/* RFC 8489 section 9.2.2: SHA-256(OpaqueString(user name) ":" OpaqueString(realm)). */
-static int hash_name(uint8_t out[32], const char *name, const char *realm) {
-    char text[STORE_NAME_MAX + 1 + STORE_REALM_MAX + 1];
-    int len = snprintf(text, sizeof text, "%s:%s", name, realm);
-    return EVP_Digest(text, (size_t)len, out, NULL, EVP_sha256(), NULL) == 1 ? 0 : -EIO;
 }
 
 int auth_password_keys(struct store_user_keys *out, const char *name, const char *realm, const char *password) {
@@ -55,7 +46,7 @@ int auth_password_keys(struct store_user_keys *out, const char *name, const char
     }
     if (rc == (int)sizeof out->sha256) {
         memcpy(out->sha256, key, sizeof out->sha256);
-        rc = hash_name(out->userhash, name, realm);
+        rc = stun_derive_userhash(crypto, &who, out->userhash);
     }
     explicit_bzero(key, sizeof key);
     stun_crypto_free(crypto);
@@ -69,5 +60,13 @@ int auth_password_keys_of_md5(struct store_user_keys *out, const char *name, con
     }
     memcpy(out->md5, md5, sizeof out->md5);
     rng_bytes(out->sha256, sizeof out->sha256);
-    return hash_name(out->userhash, name, realm);
+    struct stun_crypto *crypto = stun_crypto_new();
+    if (!crypto) {
+        return -ENOMEM;
+    }
+    const struct stun_credentials who = {
+        .user = name, .user_len = strlen(name), .realm = realm, .realm_len = strlen(realm)};
+    int rc = stun_derive_userhash(crypto, &who, out->userhash);
+    stun_crypto_free(crypto);
+    return rc;
 }

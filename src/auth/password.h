@@ -9,5 +9,5 @@ int auth_password_keys(struct store_user_keys *out, const char *name, const char
 
 /* The keys of somebody whose password is not known, only MD5(name ":" realm ":" password): taken over from another
  * server. SHA-256 cannot be had from it: its place is taken by random bytes that match no password, so such a user
- * logs in with SHA-1 alone. -EINVAL, -EIO. */
+ * logs in with SHA-1 alone. -EINVAL, -ENOMEM, -EIO. */
 int auth_password_keys_of_md5(struct store_user_keys *out, const char *name, const char *realm, const uint8_t md5[16]);

@@ -23,10 +23,11 @@ struct static_site;
 
 enum { DAEMON_WORKERS_MAX = 64, DAEMON_SIGNALS = 4 };
 
-/* Peer rules of the database, as text. */
+/* What the relays need of the database: peer rules as text, and whether there are users. */
 struct daemon_rules {
     char **allow, **deny;
     size_t allow_count, deny_count;
+    bool has_users;
 };
 
 struct daemon {

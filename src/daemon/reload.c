@@ -49,6 +49,7 @@ static int make_relay_settings(struct daemon *d, const struct config *config, co
         .allow_count = d->rules.allow_count,
         .deny_peer = (const char *const *)d->rules.deny,
         .deny_count = d->rules.deny_count,
+        .has_users = d->rules.has_users,
         .quota = daemon_turn_quota(d),
         .nonce_key = d->nonce_key,
         .worker_count = d->worker_count,

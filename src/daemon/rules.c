@@ -1,4 +1,5 @@
-/* The peer rules kept in the database (turnoutctl peer allow, peer deny). */
+/* What the database holds for all relays: the peer rules (turnoutctl peer allow, peer deny), and whether there are
+ * users, whose names clients may then send as USERHASH. */
 #include "base/error.h"
 #include "base/log.h"
 #include "config/config.h"
@@ -14,6 +15,7 @@ enum { RULES_MAX = 10000 };
 struct rules_job {
     struct store_job job;
     struct daemon *daemon;
+    const struct config *config;
     struct daemon_rules rules;
 };
 
@@ -54,9 +56,16 @@ static int take_rule(void *ctx, const struct store_peer_rule *rule) {
                        : append(&rules->deny, &rules->deny_count, text);
 }
 
+static int load(struct store_db *db, const struct config *config, struct daemon_rules *out) {
+    int rc = store_db_rule_list(db, take_rule, out);
+    int users = rc == 0 ? store_db_realm_has_users(db, config->server.realm) : rc;
+    out->has_users = users == 0;
+    return rc < 0 ? rc : users == -ENOENT ? 0 : users;
+}
+
 static int run(struct store_db *db, struct store_job *job) {
     struct rules_job *r = (struct rules_job *)(void *)job;
-    return store_db_rule_list(db, take_rule, &r->rules);
+    return load(db, r->config, &r->rules);
 }
 
 static void done(struct store_job *job) {
@@ -72,6 +81,7 @@ static void done(struct store_job *job) {
         log_error("daemon", "peer rules of the database stay as they were", LF_ERROR(job->result));
     }
     daemon_rules_free(&r->rules);
+    config_unref(r->config);
     free(r);
 }
 
@@ -83,9 +93,11 @@ static void changed(void *ctx) {
     }
     r->job = (struct store_job){.run = run, .done = done, .reply_to = d->control};
     r->daemon = d;
+    r->config = config_ref(d->config);
     d->rules_loading = true;
     if (store_submit(d->store, &r->job) < 0) {
         d->rules_loading = false;
+        config_unref(r->config);
         free(r);
     }
 }
@@ -99,7 +111,7 @@ int daemon_load_rules(struct daemon *d) {
     if (rc < 0) {
         return 0; /* no database yet, or the store will say what is wrong with it */
     }
-    rc = store_db_rule_list(db, take_rule, &d->rules);
+    rc = load(db, d->config, &d->rules);
     store_db_close(db);
     return rc == -ENOMEM ? rc : 0;
 }

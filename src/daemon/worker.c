@@ -8,6 +8,7 @@
 #include "daemon/listen.h"
 #include "daemon/steer.h"
 #include "net/tcp.h"
+#include "proto/turn/server.h"
 #include "relay/relay.h"
 #include "relay/settings.h"
 
@@ -21,6 +22,7 @@ enum {
     INBOX_SLOTS = 4096,
     STEERED_SLOTS = 128,
     USERS_CACHED = 4096,
+    USERHASH_BYTES = 32,
     LISTENER_RECEIVE_BUFFER = 4 << 20, /* the kernel caps it at net.core.rmem_max */
 };
 
@@ -37,11 +39,14 @@ static void user_found(void *ctx, int rc, const struct store_user *user) {
     struct relay *relay = lookup->worker->relay;
     /* A database that cannot answer gets no answer: the client tries again. */
     if (rc == -ERR_UNKNOWN_KEY) {
-        relay_user_key(relay, lookup->request, NULL, 0);
-    } else if (rc == 0 && lookup->sha256) {
-        relay_user_key(relay, lookup->request, user->keys.sha256, sizeof user->keys.sha256);
+        relay_user_key(relay, lookup->request, NULL);
     } else if (rc == 0) {
-        relay_user_key(relay, lookup->request, user->keys.md5, sizeof user->keys.md5);
+        struct turn_key key = {user->keys.md5, sizeof user->keys.md5, user->name};
+        if (lookup->sha256) {
+            key.bytes = user->keys.sha256;
+            key.len = sizeof user->keys.sha256;
+        }
+        relay_user_key(relay, lookup->request, &key);
     }
     free(lookup);
 }
@@ -53,7 +58,13 @@ static int lookup_user(void *ctx, uint64_t request, const struct relay_user_quer
         return -ENOBUFS;
     }
     *lookup = (struct lookup){.worker = w, .request = request, .sha256 = wanted->sha256};
-    struct auth_user_query query = {.realm = wanted->realm, .name = wanted->user, .name_len = strlen(wanted->user)};
+    struct auth_user_query query = {.realm = wanted->realm, .name = wanted->user, .hashed = !wanted->user};
+    if (query.hashed) {
+        query.name = wanted->userhash;
+        query.name_len = USERHASH_BYTES;
+    } else {
+        query.name_len = strlen(wanted->user);
+    }
     int rc = auth_users_find(w->users, &query, user_found, lookup);
     if (rc == 0 || rc == -EINPROGRESS) {
         return 0;

@@ -15,12 +15,14 @@ struct loop;
 struct relay;
 struct relay_ports;
 struct relay_settings;
+struct turn_key;
 
 /* A long-term user whose key is wanted; strings are borrowed. */
 struct relay_user_query {
     const char *realm;
-    const char *user;
-    bool sha256; /* the key of RFC 8489's SHA-256, not that of MD5 */
+    const char *user;        /* NULL: by the hash */
+    const uint8_t *userhash; /* 32 bytes of USERHASH */
+    bool sha256;             /* the key of RFC 8489's SHA-256, not that of MD5 */
 };
 
 struct relay_hooks {
@@ -67,8 +69,8 @@ struct conn_handlers relay_stream_handlers(struct relay *relay);
 /* For net/dtls: STUN/TURN in DTLS sessions. */
 struct dtls_handlers relay_dtls_handlers(struct relay *relay);
 
-/* Answers lookup_user. key: 16 bytes of MD5 or 32 of SHA-256, or NULL when there is no such user. */
-void relay_user_key(struct relay *relay, uint64_t request, const uint8_t *key, size_t len);
+/* Answers lookup_user; key NULL: there is no such user. */
+void relay_user_key(struct relay *relay, uint64_t request, const struct turn_key *key);
 
 /* One allocation, for people. */
 struct relay_session {

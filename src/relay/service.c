@@ -84,8 +84,7 @@ static void link_allocation(struct relay *relay, struct turn_allocation *a) {
 
 static void lookup_key(struct relay *relay, const struct turn_output *out) {
     const struct relay_hooks *hooks = &relay->options.hooks;
-    struct relay_user_query query = {
-        .realm = out->lookup.realm, .user = out->lookup.user, .sha256 = out->lookup.sha256};
+    struct relay_user_query query = {out->lookup.realm, out->lookup.user, out->lookup.userhash, out->lookup.sha256};
     if (hooks->lookup_user(hooks->ctx, out->request, &query) < 0) {
         metrics_inc(METRIC_TURN_LOOKUP_FAILURES);
     }
@@ -198,9 +197,9 @@ void relay_client_channel(struct relay *relay, const struct five_tuple *client, 
     relay_channel_data(relay, client, data, len, RELAY_BORROW);
 }
 
-void relay_user_key(struct relay *relay, uint64_t request, const uint8_t *key, size_t len) {
+void relay_user_key(struct relay *relay, uint64_t request, const struct turn_key *key) {
     struct turn_time now = time_now(relay);
-    turn_server_key(relay->server, request, key, key ? len : 0, &now);
+    turn_server_key(relay->server, request, key, &now);
     relay_drain(relay);
 }
 

@@ -122,6 +122,7 @@ static void fill_turn(struct relay_settings *s, const struct relay_extras *extra
     t->relay_ipv4 = relay_addresses_serve(&s->addresses, AF_INET);
     t->relay_ipv6 = relay_addresses_serve(&s->addresses, AF_INET6);
     t->sha256 = c->auth.sha256;
+    t->anonymity = extras->has_users;
     t->worker_count = (uint8_t)extras->worker_count;
     t->max_lifetime_s = (uint32_t)(c->relay.max_lifetime_us / 1000000);
     t->challenge_rate = 200;

@@ -21,6 +21,7 @@ struct relay_extras {
     size_t deny_count;
     const struct relay_mapping *mappings; /* what STUN found, for external-address = auto */
     size_t mapping_count;
+    bool has_users; /* of the database: clients are told to send USERHASH */
     struct turn_quota quota;
     const uint8_t *nonce_key; /* 32 bytes */
     unsigned worker_count;

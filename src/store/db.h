@@ -47,6 +47,8 @@ struct store_realm {
 };
 int store_db_realm_add(struct store_db *db, const char *name);
 int store_db_realm_delete(struct store_db *db, const char *name); /* and its users */
+/* 0, or -ENOENT when nobody lives there. */
+int store_db_realm_has_users(struct store_db *db, const char *name);
 int store_db_realm_list(struct store_db *db, int (*row)(void *ctx, const struct store_realm *realm), void *ctx);
 
 /* --- users: long-term credentials ------------------------------------------------------------------ */

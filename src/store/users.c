@@ -29,6 +29,16 @@ int store_db_realm_delete(struct store_db *db, const char *name) {
     return sql_run_one(&q);
 }
 
+int store_db_realm_has_users(struct store_db *db, const char *name) {
+    static const char sql[] = "SELECT 1 FROM users WHERE realm = ? LIMIT 1";
+    struct sql q;
+    sql_begin(&q, db, sql);
+    sql_bind_text(&q, name);
+    int found = sql_step(&q);
+    int rc = sql_end(&q);
+    return rc < 0 ? rc : found == 1 ? 0 : -ENOENT;
+}
+
 int store_db_realm_list(struct store_db *db, int (*row)(void *ctx, const struct store_realm *realm), void *ctx) {
     static const char sql[] = "SELECT name, created, (SELECT count(*) FROM users WHERE realm = realms.name)"
                               " FROM realms ORDER BY name";

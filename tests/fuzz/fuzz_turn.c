@@ -209,6 +209,7 @@ static void step_sleep(void) {
 static void step_identity(void) {
     struct client *c = pick();
     uint8_t who = reader_u8(&script);
+    c->hashed = who & 32;
     c->sha256 = who & 64;
     c->fingerprint = who & 128;
     switch (who % 8) {
@@ -247,6 +248,7 @@ static void step_admin(void) {
     w.settings.software = what & 32 ? "turnout" : NULL;
     w.settings.peers = what & 64 ? strict_rules : usual_rules;
     w.settings.challenge_rate = what & 128 ? 3 : 0;
+    w.settings.anonymity = what & 8;
     w.settings.nonce_lifetime_s = 60;
     check(world_configure(&w) == 0, "settings refused");
 }
@@ -395,7 +397,7 @@ static void start(void) {
     w.user_quota = w.total_quota = 0;
     w.ports = 64;
     w.questions_key = w.questions_relay = 0;
-    w.settings.strict_expiry = w.settings.sha256 = false;
+    w.settings.strict_expiry = w.settings.sha256 = w.settings.anonymity = false;
     w.settings.relay_ipv6 = w.settings.dont_fragment = true;
     w.settings.realm = "example.org";
     w.settings.software = NULL;

@@ -1,5 +1,6 @@
 """A small STUN and TURN client of our own (RFC 8489, RFC 8656), able to say wrong things: messages are
 built attribute by attribute, nothing is checked on the way out."""
+import base64
 import hashlib
 import hmac
 import os
@@ -19,6 +20,7 @@ USERNAME, MESSAGE_INTEGRITY, ERROR_CODE, UNKNOWN_ATTRIBUTES = 0x0006, 0x0008, 0x
 CHANNEL_NUMBER, LIFETIME, XOR_PEER_ADDRESS, DATA_ATTRIBUTE = 0x000C, 0x000D, 0x0012, 0x0013
 REALM, NONCE, XOR_RELAYED_ADDRESS, REQUESTED_ADDRESS_FAMILY = 0x0014, 0x0015, 0x0016, 0x0017
 EVEN_PORT, REQUESTED_TRANSPORT, DONT_FRAGMENT = 0x0018, 0x0019, 0x001A
+USERHASH = 0x001E
 XOR_MAPPED_ADDRESS, RESERVATION_TOKEN, SOFTWARE, FINGERPRINT = 0x0020, 0x0022, 0x8022, 0x8028
 
 UDP_TRANSPORT = struct.pack("!Bxxx", 17)
@@ -33,6 +35,10 @@ def message_type(method, kind):
 
 def long_term_key(user, realm, password):
     return hashlib.md5(f"{user}:{realm}:{password}".encode()).digest()
+
+
+def userhash(user, realm):
+    return hashlib.sha256(f"{user}:{realm}".encode()).digest()
 
 
 def encode(method, kind=REQUEST, attributes=(), key=None, fingerprint=False, transaction=None, cookie=COOKIE):
@@ -169,12 +175,18 @@ class Link:
         self.socket.close()
 
 
+def offers_anonymity(nonce):
+    """Does the nonce cookie say that USERHASH is to be sent (RFC 8489 section 9.2)?"""
+    return nonce[:9] == b"obMatJos2" and base64.b64decode(nonce[9:13])[0] & 0x40 != 0
+
+
 class TurnClient:
     """One five-tuple to a TURN server. Methods return the reply; they raise only when there is none."""
 
-    def __init__(self, server, credentials=None, transport="udp", source=None, wrap=None):
+    def __init__(self, server, credentials=None, transport="udp", source=None, wrap=None, hashed=False):
         self.link = Link(server, transport, source, wrap)
         self.user, self.password = credentials or (None, None)
+        self.hashed = hashed  # name the user by USERHASH
         self.realm = self.nonce = None
         self.pending = []
 
@@ -213,7 +225,8 @@ class TurnClient:
         own = list(attributes(transaction) if callable(attributes) else attributes)
         key = None
         if self.nonce is not None and self.user is not None:
-            own += [(USERNAME, self.user.encode()), (REALM, self.realm.encode()), (NONCE, self.nonce)]
+            name = (USERHASH, userhash(self.user, self.realm)) if self.hashed else (USERNAME, self.user.encode())
+            own += [name, (REALM, self.realm.encode()), (NONCE, self.nonce)]
             key = self.key
         reply = self.exchange(encode(method, REQUEST, own, key, transaction=transaction))
         if reply.error in (401, 438) and retry and self.user is not None and NONCE in reply.attributes:

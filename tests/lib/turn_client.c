@@ -43,11 +43,22 @@ static struct stun_span client_key(const struct client *c, uint8_t key[STUN_KEY_
     return (struct stun_span){key, (size_t)len};
 }
 
+static void write_name(struct client *c) {
+    struct stun_credentials who = {
+        .user = c->user, .user_len = strlen(c->user), .realm = c->realm, .realm_len = strlen(c->realm)};
+    uint8_t hash[STUN_SHA256_BYTES];
+    if (!c->hashed) {
+        stun_write_text(&c->w, STUN_ATTR_USERNAME, c->user);
+    } else if (stun_derive_userhash(c->world->crypto, &who, hash) == 0) {
+        stun_write_bytes(&c->w, STUN_ATTR_USERHASH, hash, sizeof hash);
+    }
+}
+
 void client_sign(struct client *c) {
     static const uint8_t algorithms[] = {0, 2, 0, 0, 0, 1, 0, 0};
     uint8_t key[STUN_KEY_BYTES_MAX];
     if (c->nonce[0] != '\0') {
-        stun_write_text(&c->w, STUN_ATTR_USERNAME, c->user);
+        write_name(c);
         stun_write_text(&c->w, STUN_ATTR_REALM, c->realm);
         stun_write_text(&c->w, STUN_ATTR_NONCE, c->nonce);
         if (c->sha256) {

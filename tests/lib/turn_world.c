@@ -94,22 +94,44 @@ static int answer_relay(struct world *w, const struct turn_output *out) {
 
 /* ---- keys */
 
+static bool is_user(struct world *w, const char *name, const struct stun_credentials *who) {
+    uint8_t hash[STUN_SHA256_BYTES];
+    if (!w->held_hash) {
+        return strcmp(who->user, name) == 0;
+    }
+    need(stun_derive_userhash(w->crypto, who, hash) == 0, "no hash");
+    return memcmp(hash, name, sizeof hash) == 0;
+}
+
 static int answer_key(struct world *w, const struct turn_output *out, const char *name) {
-    for (unsigned i = 0; i < WORLD_USERS; i++) {
-        if (w->users[i].name && strcmp(w->users[i].name, name) == 0) {
-            uint8_t key[STUN_KEY_BYTES_MAX];
-            struct stun_credentials who = {name,
-                                           strlen(name),
-                                           w->settings.realm,
-                                           strlen(w->settings.realm),
-                                           w->users[i].password,
-                                           strlen(w->users[i].password)};
-            int len = stun_derive_key(w->crypto, out->lookup.sha256 ? STUN_HASH_SHA256 : STUN_HASH_SHA1, &who, key);
+    for (unsigned i = 0; i < WORLD_USERS && w->users[i].name; i++) {
+        const struct world_user *user = &w->users[i];
+        struct stun_credentials who = {user->name,        strlen(user->name),
+                                       w->settings.realm, strlen(w->settings.realm),
+                                       user->password,    strlen(user->password)};
+        if (is_user(w, name, &who)) {
+            uint8_t bytes[STUN_KEY_BYTES_MAX];
+            int len = stun_derive_key(w->crypto, out->lookup.sha256 ? STUN_HASH_SHA256 : STUN_HASH_SHA1, &who, bytes);
             need(len > 0, "no key");
-            return turn_server_key(w->server, out->request, key, (size_t)len, &w->now);
+            struct turn_key key = {bytes, (size_t)len, user->name};
+            return turn_server_key(w->server, out->request, &key, &w->now);
         }
     }
-    return turn_server_key(w->server, out->request, NULL, 0, &w->now);
+    return turn_server_key(w->server, out->request, NULL, &w->now);
+}
+
+static void hold_key(struct world *w, const struct turn_output *out) {
+    w->questions_key++;
+    w->held_key = *out;
+    w->held_hash = out->lookup.userhash != NULL;
+    if (w->held_hash) {
+        memcpy(w->held_user, out->lookup.userhash, STUN_SHA256_BYTES);
+    } else {
+        snprintf(w->held_user, sizeof w->held_user, "%s", out->lookup.user);
+    }
+    if (!w->hold_keys) {
+        answer_key(w, out, w->held_user);
+    }
 }
 
 /* ---- outputs */
@@ -149,12 +171,7 @@ static void carry_out(struct world *w, const struct turn_output *out) {
         close_port(w, out->close);
         break;
     case TURN_OUTPUT_LOOKUP_KEY:
-        w->questions_key++;
-        w->held_key = *out;
-        snprintf(w->held_user, sizeof w->held_user, "%s", out->lookup.user);
-        if (!w->hold_keys) {
-            answer_key(w, out, w->held_user);
-        }
+        hold_key(w, out);
         break;
     case TURN_OUTPUT_FORWARD:
         w->forwarded_to = (int)out->forward.worker;

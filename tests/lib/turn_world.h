@@ -28,7 +28,8 @@ struct world {
     unsigned open_relays;
     bool hold_relays, hold_keys; /* leave the questions unanswered, in the fields below */
     struct turn_output held_relay, held_key;
-    char held_user[STUN_USERNAME_BYTES_MAX + 1];
+    char held_user[STUN_USERNAME_BYTES_MAX + 1]; /* its name, or his hash */
+    bool held_hash;
     unsigned questions_relay, questions_key;
     /* quotas */
     unsigned user_quota, total_quota; /* 0: none */
@@ -80,6 +81,7 @@ struct client {
     char password[64];
     char realm[128];
     char nonce[128];
+    bool hashed;      /* USERHASH in the place of USERNAME */
     bool sha256;      /* answer PASSWORD-ALGORITHMS with SHA-256 */
     bool fingerprint; /* add FINGERPRINT */
     uint32_t serial;  /* of the next transaction */

@@ -267,3 +267,7 @@ class Turnout:
         """turnoutctl against this daemon."""
         socket_path = self.sections["server"]["control-socket"]
         return process.run([BUILD / "turnoutctl", "--socket", socket_path, *arguments], check=check)
+
+    def ctl_json(self, *arguments):
+        """What turnoutctl --json says, read."""
+        return json.loads(self.ctl("--json", *arguments).stdout)

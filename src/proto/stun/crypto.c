@@ -102,6 +102,14 @@ int stun_derive_key(struct stun_crypto *c, enum stun_hash hash, const struct stu
     return ok ? (int)len : -EIO;
 }
 
+int stun_derive_userhash(struct stun_crypto *c, const struct stun_credentials *who, uint8_t out[STUN_SHA256_BYTES]) {
+    bool ok = EVP_DigestInit_ex2(c->md_ctx, c->md[STUN_HASH_SHA256], NULL) == 1 &&
+              EVP_DigestUpdate(c->md_ctx, who->user, who->user_len) == 1 && EVP_DigestUpdate(c->md_ctx, ":", 1) == 1 &&
+              EVP_DigestUpdate(c->md_ctx, who->realm, who->realm_len) == 1 &&
+              EVP_DigestFinal_ex(c->md_ctx, out, NULL) == 1;
+    return ok ? 0 : -EIO;
+}
+
 int stun_derive_password(struct stun_crypto *c, const char *secret, const char *user, size_t user_len,
                          char out[STUN_PASSWORD_BYTES]) {
     uint8_t mac[STUN_SHA1_BYTES];

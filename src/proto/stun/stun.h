@@ -209,6 +209,9 @@ struct stun_credentials {
 int stun_derive_key(struct stun_crypto *c, enum stun_hash hash, const struct stun_credentials *who,
                     uint8_t out[STUN_KEY_BYTES_MAX]);
 
+/* What USERHASH holds: SHA-256(user ":" realm) (RFC 8489 section 14.4). The password is not looked at. -EIO. */
+int stun_derive_userhash(struct stun_crypto *c, const struct stun_credentials *who, uint8_t out[STUN_SHA256_BYTES]);
+
 /* The password of a shared-secret credential: base64(HMAC-SHA1(secret, user name)). -EIO. */
 int stun_derive_password(struct stun_crypto *c, const char *secret, const char *user, size_t user_len,
                          char out[STUN_PASSWORD_BYTES]);

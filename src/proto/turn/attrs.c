@@ -1,7 +1,7 @@
 #include "proto/turn/internal.h"
 
 /* The comprehension-required attributes that a server understands (RFC 8489 section 18.3, RFC 8656 section
- * 18). USERHASH is not among them: replies never offer user name anonymity. */
+ * 18). */
 bool turn_attr_known(uint16_t type) {
     static const uint16_t known[] = {
         STUN_ATTR_MAPPED_ADDRESS,
@@ -22,6 +22,7 @@ bool turn_attr_known(uint16_t type) {
         STUN_ATTR_DONT_FRAGMENT,
         STUN_ATTR_MESSAGE_INTEGRITY_SHA256,
         STUN_ATTR_PASSWORD_ALGORITHM,
+        STUN_ATTR_USERHASH,
         STUN_ATTR_XOR_MAPPED_ADDRESS,
         STUN_ATTR_RESERVATION_TOKEN,
     };

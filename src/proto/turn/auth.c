@@ -48,21 +48,35 @@ static int choose_hash(struct request *r) {
     }
 }
 
+/* USERNAME, or USERHASH in its place. False when there is neither of a valid form. */
+static bool read_user(struct request *r) {
+    const uint8_t *value;
+    size_t len;
+    if (stun_msg_bytes(r->msg, STUN_ATTR_USERNAME, &value, &len) == 0) {
+        r->user = (const char *)value;
+        r->user_len = len;
+        r->userhash = NULL;
+        return len > 0 && len <= STUN_USERNAME_BYTES_MAX && !memchr(value, 0, len);
+    }
+    if (stun_msg_bytes(r->msg, STUN_ATTR_USERHASH, &value, &len) < 0 || len != STUN_SHA256_BYTES) {
+        return false;
+    }
+    r->userhash = value; /* r->user stays: it may have been looked up */
+    return true;
+}
+
 int auth_check_form(struct request *r) {
-    const uint8_t *user, *realm, *nonce;
+    const uint8_t *realm, *nonce;
     size_t realm_len, nonce_len;
     if (!stun_msg_has(r->msg, STUN_ATTR_MESSAGE_INTEGRITY) &&
         !stun_msg_has(r->msg, STUN_ATTR_MESSAGE_INTEGRITY_SHA256)) {
         return deny(r, 401, TURN_REASON_CHALLENGE);
     }
-    if (stun_msg_bytes(r->msg, STUN_ATTR_USERNAME, &user, &r->user_len) < 0 ||
-        stun_msg_bytes(r->msg, STUN_ATTR_REALM, &realm, &realm_len) < 0 ||
-        stun_msg_bytes(r->msg, STUN_ATTR_NONCE, &nonce, &nonce_len) < 0 || r->user_len == 0 ||
-        r->user_len > STUN_USERNAME_BYTES_MAX || memchr(user, 0, r->user_len)) {
+    if (!read_user(r) || stun_msg_bytes(r->msg, STUN_ATTR_REALM, &realm, &realm_len) < 0 ||
+        stun_msg_bytes(r->msg, STUN_ATTR_NONCE, &nonce, &nonce_len) < 0) {
         r->user_len = 0;
         return deny(r, 400, TURN_REASON_MALFORMED);
     }
-    r->user = (const char *)user;
     /* The RFC looks at the nonce last. A nonce that is not ours is refused first: no lookup and no hashing
      * for an address that has not shown that it receives our replies. One that is ours and too old waits. */
     enum nonce_state state = nonce_check(r, nonce, nonce_len);
@@ -90,6 +104,21 @@ static int finish_verification(struct request *r, int rc) {
 
 static size_t key_bytes(const struct request *r) {
     return r->hash == STUN_HASH_SHA1 ? STUN_MD5_BYTES : STUN_SHA256_BYTES;
+}
+
+/* The owner of this client's allocation is known by his hash without asking anybody. */
+static void recognise_owner(struct request *r) {
+    const struct turn_allocation *a = r->allocation;
+    uint8_t hash[STUN_SHA256_BYTES];
+    if (!r->userhash || !a) {
+        return;
+    }
+    struct stun_credentials who = {
+        .user = a->user, .user_len = strlen(a->user), .realm = a->realm, .realm_len = strlen(a->realm)};
+    if (stun_derive_userhash(r->server->crypto, &who, hash) == 0 && memcmp(hash, r->userhash, sizeof hash) == 0) {
+        r->user = a->user;
+        r->user_len = who.user_len;
+    }
 }
 
 static bool shares_key(const struct request *r, const struct turn_allocation *a) {
@@ -142,10 +171,15 @@ static int ask_for_key(struct request *r) {
         return deny(r, 508, TURN_REASON_CAPACITY);
     }
     struct turn_output *out = output_push(s, TURN_OUTPUT_LOOKUP_KEY, r->client);
-    memcpy(s->lookup_user, r->user, r->user_len);
-    s->lookup_user[r->user_len] = '\0';
     out->request = p->id;
-    out->lookup.user = s->lookup_user;
+    if (r->userhash) {
+        memcpy(s->lookup_user, r->userhash, STUN_SHA256_BYTES);
+        out->lookup.userhash = (const uint8_t *)s->lookup_user;
+    } else {
+        memcpy(s->lookup_user, r->user, r->user_len);
+        s->lookup_user[r->user_len] = '\0';
+        out->lookup.user = s->lookup_user;
+    }
     out->lookup.realm = auth_realm(r);
     out->lookup.sha256 = r->hash == STUN_HASH_SHA256;
     return REQUEST_WAITS;
@@ -159,10 +193,12 @@ static int verify_user(struct request *r) {
     if (r->lookup != LOOKUP_NOT_ASKED) {
         return deny(r, 401, TURN_REASON_UNKNOWN_USER);
     }
+    recognise_owner(r);
     if (shares_key(r, r->allocation)) {
         return verify_by_allocation(r);
     }
-    if (r->server->settings->plain.secret_count > 0 && stun_ephemeral_parse(&name, r->user, r->user_len) == 0) {
+    if (!r->userhash && r->server->settings->plain.secret_count > 0 &&
+        stun_ephemeral_parse(&name, r->user, r->user_len) == 0) {
         return verify_by_secrets(r, name.expiry_s);
     }
     return r->server->settings->plain.has_users ? ask_for_key(r) : deny(r, 401, TURN_REASON_UNKNOWN_USER);

@@ -79,7 +79,8 @@ struct pending {
     uint8_t key[STUN_KEY_BYTES_MAX];
     uint64_t credential_expiry_s;
     size_t len;
-    uint8_t message[];
+    size_t user_len;   /* of a name that is not in the message (USERHASH): it stands after it */
+    uint8_t message[]; /* len bytes, then user_len */
 };
 
 struct turn_server {
@@ -121,9 +122,10 @@ struct request {
     const struct addr *peer; /* for the event */
     uint16_t channel;
     /* credentials */
-    const char *user; /* in the message */
+    const char *user; /* in the message; of a USERHASH once it is known, else empty */
     size_t user_len;
-    enum stun_hash hash; /* of the key: SHA1 stands for MD5 and MESSAGE-INTEGRITY */
+    const uint8_t *userhash; /* in the message, when it names the user so; else NULL */
+    enum stun_hash hash;     /* of the key: SHA1 stands for MD5 and MESSAGE-INTEGRITY */
     bool nonce_expired;
     bool ephemeral; /* the credential ends at credential_expiry_s */
     bool has_quota;
@@ -149,7 +151,8 @@ void request_answer(struct request *r, int code);
 
 /* nonce.c */
 enum nonce_state { NONCE_VALID, NONCE_EXPIRED, NONCE_FOREIGN };
-void nonce_make(const struct request *r, char out[NONCE_TEXT_MAX]);
+/* anonymity: with the bit that tells the client to send USERHASH. */
+void nonce_make(const struct request *r, bool anonymity, char out[NONCE_TEXT_MAX]);
 enum nonce_state nonce_check(const struct request *r, const uint8_t *nonce, size_t len);
 
 /* settings.c */

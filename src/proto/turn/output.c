@@ -2,6 +2,8 @@
  * end are walked off their lists, so that a thousand expiries need no queue. */
 #include "proto/turn/internal.h"
 
+#include "base/text.h"
+
 #include <assert.h>
 #include <stdlib.h>
 
@@ -19,6 +21,12 @@ struct turn_output *output_push(struct turn_server *s, enum turn_output_type typ
 static const char *keep_user(struct request *r) {
     struct turn_server *s = r->server;
     size_t n = r->user_len < TURN_USER_TEXT_MAX ? r->user_len : TURN_USER_TEXT_MAX;
+    if (n == 0 && r->userhash) {
+        static const char prefix[] = "userhash:";
+        memcpy(s->event_user, prefix, sizeof prefix);
+        hex_encode(s->event_user + sizeof prefix - 1, r->userhash, 8); /* enough to tell it from others */
+        return s->event_user;
+    }
     if (n > 0) {
         memcpy(s->event_user, r->user, n);
     }

@@ -43,10 +43,11 @@ static int link_pending(struct turn_server *s, struct pending *p) {
 struct pending *pending_new(struct request *r, enum pending_stage stage) {
     struct turn_server *s = r->server;
     size_t len = r->msg->len;
+    size_t user_len = r->userhash ? r->user_len : 0;
     if (s->pendings.count >= TURN_PENDING_MAX || len > TURN_PENDING_MESSAGE_MAX) {
         return NULL;
     }
-    struct pending *p = calloc(1, sizeof *p + len);
+    struct pending *p = calloc(1, sizeof *p + len + user_len);
     if (!p) {
         return NULL;
     }
@@ -62,6 +63,10 @@ struct pending *pending_new(struct request *r, enum pending_stage stage) {
     p->has_quota = r->has_quota;
     p->credential_expiry_s = r->credential_expiry_s;
     memcpy(p->message, r->msg->data, len);
+    if (user_len > 0) {
+        p->user_len = user_len;
+        memcpy(p->message + len, r->user, user_len);
+    }
     if (link_pending(s, p) < 0) {
         free(p);
         return NULL;

@@ -35,6 +35,15 @@ void reply_begin(struct request *r) { begin(r, STUN_SUCCESS); }
 
 void reply_send_success(struct request *r) { finish(r, 0); }
 
+/* A client that is told to send USERHASH must not send its name, and a shared-secret name cannot be found by its hash.
+ * So a USERHASH that is refused gets a nonce without the bit, with which the client may send the name after all; known
+ * and unknown users alike, so that nobody learns which exist. */
+static bool offers_anonymity(const struct request *r, int code) {
+    const struct turn_settings *plain = &r->server->settings->plain;
+    bool refused = code == 401 && r->userhash && plain->secret_count > 0;
+    return plain->anonymity && !refused;
+}
+
 void reply_send_error(struct request *r, int code) {
     char nonce[NONCE_TEXT_MAX];
     bool challenge = code == 401 || code == 438;
@@ -47,7 +56,7 @@ void reply_send_error(struct request *r, int code) {
         stun_write_unknown(&r->reply, r->unknown, r->unknown_count);
     }
     if (challenge) {
-        nonce_make(r, nonce);
+        nonce_make(r, offers_anonymity(r, code), nonce);
         stun_write_text(&r->reply, STUN_ATTR_REALM, auth_realm(r));
         stun_write_text(&r->reply, STUN_ATTR_NONCE, nonce);
         if (r->server->settings->plain.sha256) {

@@ -67,7 +67,10 @@ void request_resume(struct request *r, struct stun_msg *msg, const struct pendin
     r->msg = msg;
     r->now = *now;
     r->allocation = turn_client_find(r->server, &p->client);
-    if (stun_msg_bytes(msg, STUN_ATTR_USERNAME, &user, &r->user_len) == 0) {
+    if (p->user_len > 0) {
+        r->user = (const char *)p->message + p->len;
+        r->user_len = p->user_len;
+    } else if (stun_msg_bytes(msg, STUN_ATTR_USERNAME, &user, &r->user_len) == 0) {
         r->user = (const char *)user;
     }
     r->hash = p->key_len == STUN_SHA256_BYTES ? STUN_HASH_SHA256 : STUN_HASH_SHA1;

@@ -93,13 +93,18 @@ int turn_server_input(struct turn_server *s, const struct five_tuple *client, co
     return rc;
 }
 
-int turn_server_key(struct turn_server *s, uint64_t request, const uint8_t *key, size_t key_len,
-                    const struct turn_time *now) {
+/* A name must be one that a USERNAME could hold. */
+static bool key_fits(const struct turn_key *key) {
+    size_t len = key->user ? strlen(key->user) : 1;
+    return (key->len == STUN_MD5_BYTES || key->len == STUN_SHA256_BYTES) && len > 0 && len <= STUN_USERNAME_BYTES_MAX;
+}
+
+int turn_server_key(struct turn_server *s, uint64_t request, const struct turn_key *key, const struct turn_time *now) {
     struct pending *p = pending_find(s, request, PENDING_KEY);
     if (!p) {
         return -ENOENT;
     }
-    if (key && key_len != STUN_MD5_BYTES && key_len != STUN_SHA256_BYTES) {
+    if (key && !key_fits(key)) {
         return -EINVAL;
     }
     struct request r = {.server = s};
@@ -107,10 +112,14 @@ int turn_server_key(struct turn_server *s, uint64_t request, const uint8_t *key,
     set_now(s, now->now_us);
     pending_unlink(s, p);
     request_resume(&r, &msg, p, now);
-    r.lookup = key ? LOOKUP_FOUND : LOOKUP_NONE;
+    if (key && r.user_len == 0 && key->user) {
+        r.user = key->user;
+        r.user_len = strlen(r.user);
+    }
+    r.lookup = key && r.user_len > 0 ? LOOKUP_FOUND : LOOKUP_NONE;
     if (key) {
-        memcpy(r.key, key, key_len);
-        r.key_len = (uint8_t)key_len;
+        memcpy(r.key, key->bytes, key->len);
+        r.key_len = (uint8_t)key->len;
     }
     request_serve(&r);
     explicit_bzero(r.key, sizeof r.key);

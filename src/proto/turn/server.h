@@ -54,6 +54,7 @@ struct turn_settings {
     bool dont_fragment;          /* DONT-FRAGMENT is supported; otherwise it gets 420 */
     bool relay_ipv4, relay_ipv6; /* families that have a relay address; others get 440 */
     bool sha256;                 /* offer PASSWORD-ALGORITHMS (RFC 8489 section 9.2.4) */
+    bool anonymity;              /* tell clients to send USERHASH (section 9.2); it is taken in any case */
     uint8_t worker;              /* this server's number, carried by its reservation tokens */
     uint8_t worker_count;
     uint32_t nonce_lifetime_s; /* 0: 3600 */
@@ -82,10 +83,15 @@ int turn_server_input(struct turn_server *s, const struct five_tuple *client, co
 /* The client's TCP, TLS or DTLS connection is gone: its allocation and requests end. (poll) */
 void turn_server_client_gone(struct turn_server *s, const struct five_tuple *client);
 
-/* Answers TURN_OUTPUT_LOOKUP_KEY. key: 16 bytes of MD5(user:realm:password) (32 of SHA-256 when that was asked), or
- * NULL when there is no such user. (poll) -ENOENT: the request waits no longer; -EINVAL: another length. */
-int turn_server_key(struct turn_server *s, uint64_t request, const uint8_t *key, size_t key_len,
-                    const struct turn_time *now);
+/* A user's key, borrowed: 16 bytes of MD5(user:realm:password), or 32 of SHA-256 when that was asked. */
+struct turn_key {
+    const uint8_t *bytes;
+    size_t len;
+    const char *user; /* his name; only a lookup by hash needs it */
+};
+/* Answers TURN_OUTPUT_LOOKUP_KEY; key NULL, or without a name where it was asked by hash: there is no such user. (poll)
+ * -ENOENT: the request waits no longer; -EINVAL: another length, too long a name. */
+int turn_server_key(struct turn_server *s, uint64_t request, const struct turn_key *key, const struct turn_time *now);
 
 struct turn_opened {
     struct turn_relay relay;
@@ -166,9 +172,10 @@ struct turn_output {
         } open;
         void *close; /* the handle */
         struct {
-            const char *realm; /* the machine's, valid until the next call of it */
-            const char *user;
-            bool sha256; /* the key wanted is SHA-256 (32 bytes), not MD5 (16) */
+            const char *realm;       /* the machine's, valid until the next call of it */
+            const char *user;        /* NULL: */
+            const uint8_t *userhash; /* 32 bytes of USERHASH, else NULL */
+            bool sha256;             /* the key wanted is SHA-256 (32 bytes), not MD5 (16) */
         } lookup;
         struct {
             unsigned worker;

@@ -156,7 +156,11 @@ static void long_term_requests_are_rebuilt(void **state) {
 
     writer_init(&w, buf, sizeof buf);
     stun_write_header(&w, STUN_REQUEST, STUN_BINDING, rfc8489_sha256 + 8);
-    stun_write_bytes(&w, STUN_ATTR_USERHASH, rfc8489_sha256 + 24, 32);
+    struct stun_credentials who = {
+        .user = matrix_user, .user_len = strlen(matrix_user), .realm = "example.org", .realm_len = 11};
+    uint8_t userhash[STUN_SHA256_BYTES];
+    assert_int_equal(stun_derive_userhash(crypto, &who, userhash), 0);
+    stun_write_bytes(&w, STUN_ATTR_USERHASH, userhash, sizeof userhash);
     stun_write_text(&w, STUN_ATTR_NONCE, sha256_nonce);
     stun_write_text(&w, STUN_ATTR_REALM, "example.org");
     stun_write_u32(&w, STUN_ATTR_PASSWORD_ALGORITHM, 2U << 16);

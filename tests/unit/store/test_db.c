@@ -49,7 +49,10 @@ static void a_missing_file_is_only_made_when_asked(void **state) {
 static void a_user_is_added_found_changed_and_deleted(void **state) {
     struct fixture *f = *state;
     struct store_user user = database_user("example.org", "alice", 1), found;
+    assert_int_equal(store_db_realm_has_users(f->db, "example.org"), -ENOENT);
     assert_int_equal(store_db_user_add(f->db, &user), 0);
+    assert_int_equal(store_db_realm_has_users(f->db, "example.org"), 0);
+    assert_int_equal(store_db_realm_has_users(f->db, "example.net"), -ENOENT);
     assert_int_equal(store_db_user_add(f->db, &user), -EEXIST);
     assert_int_equal(store_db_user_find(f->db, "example.org", "alice", 5, &found), 0);
     assert_memory_equal(&found.keys, &user.keys, sizeof found.keys);
@@ -68,6 +71,7 @@ static void a_user_is_added_found_changed_and_deleted(void **state) {
     assert_true(found.disabled);
     assert_int_equal(store_db_user_delete(f->db, "example.org", "alice"), 0);
     assert_int_equal(store_db_user_delete(f->db, "example.org", "alice"), -ENOENT);
+    assert_int_equal(store_db_realm_has_users(f->db, "example.org"), -ENOENT); /* the realm itself is still there */
     assert_int_equal(store_db_user_set_disabled(f->db, "example.org", "alice", true), -ENOENT);
     assert_int_equal(store_db_user_set_keys(f->db, "example.org", "alice", &other.keys), -ENOENT);
 }
