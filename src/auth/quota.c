@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 #include "base/hash.h"
+#include "base/list.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -10,13 +11,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SHARDS = 64, USERS_MAX = 1 << 20, LEASE_MAX = 1 << 20 };
+enum { SHARDS = 64, USERS_MAX = 1 << 20, LEASE_MAX = 1 << 20, IDLE_MAX = 256 /* per shard */ };
 
-static const uint64_t burst_ns = 500000000; /* half a second's worth may come at once */
+static const uint64_t burst_ns = AUTH_QUOTA_BURST_US * 1000ULL;
 
 struct auth_quota_user {
     uint64_t hash;
-    uint64_t allocations;     /* under the shard's lock */
+    struct list idle; /* in the shard's list while nobody holds it; all of these under the shard's lock */
+    uint64_t allocations;
+    uint64_t accounts;        /* open */
     _Atomic uint64_t paid_ns; /* until when the bandwidth is spent */
     size_t name_len;
     char name[]; /* realm, NUL, user */
@@ -25,6 +28,8 @@ struct auth_quota_user {
 struct shard {
     pthread_mutex_t lock;
     struct hash_table users;
+    struct list idle; /* users whose account is remembered only, oldest first */
+    uint32_t idle_count;
 };
 
 struct auth_quota {
@@ -52,6 +57,7 @@ struct auth_quota *auth_quota_new(size_t users, const struct auth_quota_limits *
     for (size_t i = 0; i < SHARDS; i++) {
         pthread_mutex_init(&q->shards[i].lock, NULL);
         hash_table_init(&q->shards[i].users);
+        list_init(&q->shards[i].idle);
     }
     auth_quota_set_limits(q, limits);
     return q;
@@ -91,23 +97,65 @@ static bool same_user(const void *item, const void *wanted) {
 static struct shard *shard_of(struct auth_quota *quota, uint64_t hash) { return &quota->shards[hash >> 58]; }
 _Static_assert(SHARDS == 1 << (64 - 58), "the upper bits name the shard");
 
-/* Under the shard's lock. */
-static int add_user(struct auth_quota *quota, uint64_t hash, const struct name *name, struct auth_quota_user **out) {
-    if (atomic_fetch_add(&quota->users, 1) >= quota->users_max) {
-        atomic_fetch_sub(&quota->users, 1);
-        return -ENOBUFS;
-    }
+/* Under the shard's lock, as all up to take_from_total. */
+static struct auth_quota_user *make_user(struct shard *shard, uint64_t hash, const struct name *name) {
     struct auth_quota_user *user = calloc(1, sizeof *user + name->len);
-    if (!user || hash_table_insert(&shard_of(quota, hash)->users, hash, user) < 0) {
+    if (!user || hash_table_insert(&shard->users, hash, user) < 0) {
         free(user);
-        atomic_fetch_sub(&quota->users, 1);
-        return -ENOMEM;
+        return NULL;
     }
     user->hash = hash;
     user->name_len = name->len;
     memcpy(user->name, name->bytes, name->len);
+    list_init(&user->idle);
+    return user;
+}
+
+/* The user's entry, out of the idle ones. */
+static int use_user(struct auth_quota *quota, uint64_t hash, const struct name *name, struct auth_quota_user **out) {
+    struct shard *shard = shard_of(quota, hash);
+    struct auth_quota_user *user = hash_table_find(&shard->users, hash, same_user, name);
+    if (!user || user->allocations + user->accounts == 0) {
+        if (atomic_fetch_add(&quota->users, 1) >= quota->users_max) {
+            atomic_fetch_sub(&quota->users, 1);
+            return -ENOBUFS;
+        }
+        if (user) {
+            list_remove(&user->idle);
+            shard->idle_count--;
+        }
+    }
+    user = user ? user : make_user(shard, hash, name);
+    if (!user) {
+        atomic_fetch_sub(&quota->users, 1);
+        return -ENOMEM;
+    }
     *out = user;
     return 0;
+}
+
+static void forget_user(struct shard *shard, struct auth_quota_user *user) {
+    hash_table_remove(&shard->users, user->hash, user);
+    free(user);
+}
+
+/* Nobody holds it any more, perhaps: what it spent is remembered, if it spent. */
+static void let_user(struct auth_quota *quota, struct shard *shard, struct auth_quota_user *user) {
+    if (user->allocations + user->accounts > 0) {
+        return;
+    }
+    atomic_fetch_sub(&quota->users, 1);
+    if (atomic_load_explicit(&user->paid_ns, memory_order_relaxed) == 0) {
+        forget_user(shard, user);
+        return;
+    }
+    list_push_back(&shard->idle, &user->idle);
+    if (++shard->idle_count > IDLE_MAX) {
+        struct auth_quota_user *oldest = LIST_ENTRY(shard->idle.next, struct auth_quota_user, idle);
+        list_remove(&oldest->idle);
+        shard->idle_count--;
+        forget_user(shard, oldest);
+    }
 }
 
 static bool take_from_total(struct auth_quota *quota) {
@@ -126,7 +174,7 @@ static int hold_locked(struct auth_quota *quota, uint64_t hash, const struct nam
     if (user && limit > 0 && user->allocations >= limit) {
         return -ERR_QUOTA;
     }
-    int rc = user ? 0 : add_user(quota, hash, name, &user);
+    int rc = use_user(quota, hash, name, &user);
     if (rc == 0) {
         user->allocations++;
         *out = user;
@@ -153,7 +201,7 @@ int auth_quota_hold(struct auth_quota *quota, const char *realm, const void *use
                     struct auth_quota_user **out) {
     char text[NAME_BYTES_MAX];
     struct name name;
-    struct auth_quota_user *held;
+    struct auth_quota_user *held = NULL;
     int rc = make_name(text, realm, user, user_len, &name);
     if (rc < 0) {
         return rc;
@@ -177,11 +225,8 @@ int auth_quota_hold(struct auth_quota *quota, const char *realm, const void *use
 /* Under the shard's lock. */
 static void release_locked(struct auth_quota *quota, struct shard *shard, struct auth_quota_user *user) {
     atomic_fetch_sub(&quota->total, 1);
-    if (--user->allocations == 0) {
-        hash_table_remove(&shard->users, user->hash, user);
-        atomic_fetch_sub(&quota->users, 1);
-        free(user);
-    }
+    user->allocations--;
+    let_user(quota, shard, user);
 }
 
 void auth_quota_release(struct auth_quota *quota, struct auth_quota_user *user) {
@@ -201,7 +246,7 @@ void auth_quota_release_user(struct auth_quota *quota, const char *realm, const 
     struct shard *shard = shard_of(quota, hash);
     pthread_mutex_lock(&shard->lock);
     struct auth_quota_user *held = hash_table_find(&shard->users, hash, same_user, &name);
-    if (held) {
+    if (held && held->allocations > 0) {
         release_locked(quota, shard, held);
     }
     pthread_mutex_unlock(&shard->lock);
@@ -211,36 +256,63 @@ uint64_t auth_quota_total(const struct auth_quota *quota) { return atomic_load(&
 
 /* --- bandwidth ------------------------------------------------------------------------------------------------ */
 
+int auth_quota_open_account(struct auth_quota *quota, const char *realm, const void *user, size_t user_len,
+                            struct auth_quota_user **out) {
+    char text[NAME_BYTES_MAX];
+    struct name name;
+    int rc = make_name(text, realm, user, user_len, &name);
+    if (rc < 0) {
+        return rc;
+    }
+    uint64_t hash = hash_bytes(&quota->key, name.bytes, name.len);
+    struct shard *shard = shard_of(quota, hash);
+    pthread_mutex_lock(&shard->lock);
+    rc = use_user(quota, hash, &name, out);
+    if (rc == 0) {
+        (*out)->accounts++;
+    }
+    pthread_mutex_unlock(&shard->lock);
+    return rc;
+}
+
+void auth_quota_close_account(struct auth_quota *quota, struct auth_quota_user *user) {
+    struct shard *shard = shard_of(quota, user->hash);
+    pthread_mutex_lock(&shard->lock);
+    user->accounts--;
+    let_user(quota, shard, user);
+    pthread_mutex_unlock(&shard->lock);
+}
+
 /* How long moving the bytes takes at that rate. */
 static uint64_t cost_ns(size_t bytes, uint64_t bps) { return (uint64_t)bytes * 8 * 1000000000 / bps; }
 
-/* Moves the point until which is paid; false when it lies too far ahead already. */
-static bool pay(_Atomic uint64_t *paid_ns, uint64_t cost, uint64_t now_ns) {
+static _Atomic uint64_t *paid_of(struct auth_quota *quota, struct auth_quota_user *user, uint64_t *bps) {
+    *bps = atomic_load_explicit(user ? &quota->user_bps : &quota->total_bps, memory_order_relaxed);
+    return user ? &user->paid_ns : &quota->paid_ns;
+}
+
+/* Moves the point in time until which is paid; the bytes wait for the point where it was before, less the burst. */
+uint64_t auth_quota_lease(struct auth_quota *quota, struct auth_quota_user *user, size_t bytes, uint64_t now_us) {
+    uint64_t bps, from, now_ns = now_us * 1000;
+    _Atomic uint64_t *paid_ns = paid_of(quota, user, &bps);
+    if (bps == 0) {
+        return 0;
+    }
+    uint64_t cost = cost_ns(bytes < LEASE_MAX ? bytes : LEASE_MAX, bps);
     uint64_t paid = atomic_load_explicit(paid_ns, memory_order_relaxed);
-    uint64_t from;
     do {
-        if (paid > now_ns + burst_ns) {
-            return false;
-        }
         from = paid > now_ns ? paid : now_ns;
     } while (!atomic_compare_exchange_weak_explicit(paid_ns, &paid, from + cost, memory_order_relaxed,
                                                     memory_order_relaxed));
-    return true;
+    return from > now_ns + burst_ns ? (from - now_ns - burst_ns + 999) / 1000 : 0;
 }
 
-size_t auth_quota_lease(struct auth_quota *quota, struct auth_quota_user *user, size_t want, uint64_t now_us) {
-    uint64_t user_bps = user ? atomic_load_explicit(&quota->user_bps, memory_order_relaxed) : 0;
-    uint64_t total_bps = atomic_load_explicit(&quota->total_bps, memory_order_relaxed);
-    uint64_t now_ns = now_us * 1000;
-    want = want < LEASE_MAX ? want : LEASE_MAX;
-    if (user_bps > 0 && !pay(&user->paid_ns, cost_ns(want, user_bps), now_ns)) {
-        return 0;
+void auth_quota_refund(struct auth_quota *quota, struct auth_quota_user *user, size_t bytes) {
+    uint64_t bps;
+    _Atomic uint64_t *paid_ns = paid_of(quota, user, &bps);
+    uint64_t cost = bps == 0 ? 0 : cost_ns(bytes < LEASE_MAX ? bytes : LEASE_MAX, bps);
+    uint64_t paid = atomic_load_explicit(paid_ns, memory_order_relaxed);
+    while (!atomic_compare_exchange_weak_explicit(paid_ns, &paid, paid > cost ? paid - cost : 1, memory_order_relaxed,
+                                                  memory_order_relaxed)) {
     }
-    if (total_bps > 0 && !pay(&quota->paid_ns, cost_ns(want, total_bps), now_ns)) {
-        if (user_bps > 0) {
-            atomic_fetch_sub_explicit(&user->paid_ns, cost_ns(want, user_bps), memory_order_relaxed);
-        }
-        return 0;
-    }
-    return want;
 }

@@ -30,9 +30,20 @@ int auth_quota_hold(struct auth_quota *quota, const char *realm, const void *use
 void auth_quota_release(struct auth_quota *quota, struct auth_quota_user *user);
 void auth_quota_release_user(struct auth_quota *quota, const char *realm, const void *user, size_t user_len);
 
-/* Bytes that this user may move now: want, or 0 when the user's or the total bandwidth is used up. user NULL: the
- * total only. Ask for blocks (say 16 kB) and spend them locally: the overshoot is half a second's worth, which
- * may come at once, and the blocks out. want is at most 1 MiB. Any thread, lock-free. */
-size_t auth_quota_lease(struct auth_quota *quota, struct auth_quota_user *user, size_t want, uint64_t now_us);
+/* The user's bandwidth account, which all threads share; closed as often as it was opened. What was spent is
+ * remembered for a while after the last allocation and the last close, so that a user who begins anew gets no new
+ * burst. -ENOBUFS, -ENOMEM, -EINVAL. Any thread. */
+int auth_quota_open_account(struct auth_quota *quota, const char *realm, const void *user, size_t user_len,
+                            struct auth_quota_user **out);
+void auth_quota_close_account(struct auth_quota *quota, struct auth_quota_user *user);
+
+/* Takes bytes of the user's bandwidth (user NULL: of all users' together): they may be moved in so many microseconds,
+ * 0: now. AUTH_QUOTA_BURST_US worth may come at once. Who asks first is served first, so ask for a block of some
+ * milliseconds' worth, spend it locally, and ask again when it is spent. At most 1 MiB at a time. Any thread,
+ * lock-free. */
+enum { AUTH_QUOTA_BURST_US = 250000 };
+uint64_t auth_quota_lease(struct auth_quota *quota, struct auth_quota_user *user, size_t bytes, uint64_t now_us);
+/* Gives back what was taken and not moved. */
+void auth_quota_refund(struct auth_quota *quota, struct auth_quota_user *user, size_t bytes);
 
 uint64_t auth_quota_total(const struct auth_quota *quota); /* allocations held now */

@@ -188,6 +188,7 @@ static int prepare_workers(struct daemon *d) {
         .ports = d->ports,
         .http = d->http,
         .tls = d->tls,
+        .quota = d->quota,
     };
     int rc = 0;
     for (unsigned i = 0; i < d->worker_count && rc == 0; i++) {

@@ -39,6 +39,7 @@ struct worker {
     pthread_t thread;
     bool started;
     const struct worker_shared *shared;
+    struct auth_quota *quota; /* the shared one: outlives what ends with the worker */
     struct loop *loop;
     struct udp_io *io;
     struct relay *relay;

@@ -1,5 +1,6 @@
 #include "daemon/worker.h"
 
+#include "auth/quota.h"
 #include "auth/users.h"
 #include "base/error.h"
 #include "base/log.h"
@@ -73,6 +74,29 @@ static int lookup_user(void *ctx, uint64_t request, const struct relay_user_quer
     return rc;
 }
 
+/* ---- bandwidth ---- */
+
+static void *account_open(void *ctx, const char *user) {
+    const struct worker *w = ctx;
+    struct auth_quota_user *account = NULL;
+    return auth_quota_open_account(w->quota, "", user, strlen(user), &account) < 0 ? NULL : account;
+}
+
+static void account_close(void *ctx, void *account) {
+    const struct worker *w = ctx;
+    auth_quota_close_account(w->quota, account);
+}
+
+static uint64_t lease(void *ctx, void *account, size_t bytes, uint64_t now_us) {
+    const struct worker *w = ctx;
+    return auth_quota_lease(w->quota, account, bytes, now_us);
+}
+
+static void refund(void *ctx, void *account, size_t bytes) {
+    const struct worker *w = ctx;
+    auth_quota_refund(w->quota, account, bytes);
+}
+
 /* ---- life ---- */
 
 static void flush(void *ctx) {
@@ -110,9 +134,14 @@ int worker_prepare(struct worker *w, const struct worker_shared *shared, const s
                   .lookup_user = lookup_user,
                   .forward = ingress_forward,
                   .deliver = ingress_deliver,
-                  .gone = ingress_gone},
+                  .gone = ingress_gone,
+                  .account_open = account_open,
+                  .account_close = account_close,
+                  .lease = lease,
+                  .refund = refund},
     };
     w->shared = shared;
+    w->quota = shared->quota;
     int rc = relay_new(&w->relay, &options, settings);
     if (rc < 0) {
         return rc;

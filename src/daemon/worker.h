@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct auth_quota;
 struct auth_users;
 struct http_server;
 struct listen_list;
@@ -26,6 +27,7 @@ struct worker_shared {
     struct relay_ports *ports;
     struct http_server *http;
     struct tls_context *tls; /* NULL: no TLS */
+    struct auth_quota *quota;
 };
 
 /* The loop and the tables; no socket yet. -ENOMEM. */

@@ -42,6 +42,9 @@ static void send_to_peer(struct relay *relay, struct turn_allocation *a, const s
         return;
     }
     struct relay_port *port = from->handle;
+    if (!relay_may_pass(relay, a, p->len)) {
+        return;
+    }
     count_from_client(a, p->len);
     if (p->dont_fragment) {
         if (udp_socket_send_df(&port->socket, p->data, p->len, peer) < 0) {
@@ -121,6 +124,9 @@ static bool relay_peer_packet(struct relay_port *port, struct udp_packet *packet
         drop(port->allocation, METRIC_RELAY_DROPPED_PERMISSION);
         return false;
     }
+    if (!relay_may_pass(port->relay, port->allocation, packet->len)) {
+        return false;
+    }
     uint8_t *message = packet->data - TURN_CHANNEL_HEADER_BYTES;
     size_t len = packet->len + TURN_CHANNEL_HEADER_BYTES;
     if (how == TURN_AS_DATA_INDICATION) {
@@ -143,6 +149,7 @@ void relay_port_readable(evutil_socket_t fd, short events, void *arg) {
     size_t bytes = 0;
     (void)fd;
     (void)events;
+    loop_refresh_now(port->relay->options.loop);
     unsigned count = udp_io_receive(port->relay->options.io, &port->socket, &packets);
     if (!port->allocation) {
         return; /* reserved, not yet in use: nobody to send to */

@@ -4,6 +4,7 @@
 #include "base/hash.h"
 #include "net/loop.h"
 #include "proto/turn/server.h"
+#include "relay/bandwidth.h"
 #include "relay/relay.h"
 
 #include <event2/event.h>
@@ -47,6 +48,7 @@ struct relay {
     unsigned listener_count;
     struct hash_table streams;
     struct list idle_streams;
+    struct relay_bandwidth bandwidth;
     struct hash_key key;
     struct loop_timer timer;
     uint64_t timer_due_us;
@@ -71,6 +73,21 @@ void relay_channel_data(struct relay *relay, const struct five_tuple *client, co
                         enum relay_hold hold);
 void relay_send_indication(struct relay *relay, const struct five_tuple *client, const uint8_t *data, size_t len,
                            enum relay_hold hold);
+
+/* limits.c: bandwidth. When an allocation is made, before it is gone, after new settings. */
+void relay_limits_begin(struct relay *relay, struct turn_allocation *a);
+void relay_limits_end(struct relay *relay, struct turn_allocation *a);
+void relay_limits_configure(struct relay *relay);
+bool relay_limits_take(struct relay *relay, struct turn_allocation *a, size_t bytes);
+/* May a payload of so many bytes pass, either way? False: drop it; it is counted already. Time is that of the last
+ * loop_refresh_now. */
+static inline bool relay_may_pass(struct relay *relay, struct turn_allocation *a, size_t bytes) {
+    return !a->bandwidth || relay_limits_take(relay, a, bytes);
+}
+/* For streams between client and peer (RFC 6062), where dropping would be corruption: how many bytes, at most want, may
+ * pass now. Read no more than that from the one side, then take what was read with relay_may_pass, which does not
+ * refuse it. 0: stop reading for *wait_us microseconds, so that TCP's own window slows the sender down. */
+size_t relay_limits_room(struct relay *relay, struct turn_allocation *a, size_t want, uint64_t *wait_us);
 
 /* stream.c */
 struct relay_stream *relay_stream_find(const struct relay *relay, const struct five_tuple *tuple);

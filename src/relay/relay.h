@@ -36,6 +36,13 @@ struct relay_hooks {
     void (*deliver)(void *ctx, const struct five_tuple *client, const void *data, size_t len);
     /* A connection ended whose messages were forwarded to that worker. */
     void (*gone)(void *ctx, unsigned worker, const struct five_tuple *client);
+    /* A user's bandwidth account, shared by all workers. NULL: no memory, the user is not limited. */
+    void *(*account_open)(void *ctx, const char *user);
+    void (*account_close)(void *ctx, void *account);
+    /* Takes bytes of an account, or of all users' together (account NULL): they may be moved in so many microseconds.
+     * NULL: there are no limits. */
+    uint64_t (*lease)(void *ctx, void *account, size_t bytes, uint64_t now_us);
+    void (*refund)(void *ctx, void *account, size_t bytes); /* gives back what was not moved */
 };
 
 struct relay_options {

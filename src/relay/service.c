@@ -104,8 +104,12 @@ static void forward(struct relay *relay, const struct turn_output *out) {
 static void handle_event(struct relay *relay, const struct turn_output *out) {
     if (out->event.event == TURN_EVENT_CREATED) {
         link_allocation(relay, out->allocation);
+        relay_limits_begin(relay, out->allocation);
     }
     relay_report_event(relay, out);
+    if (out->event.event == TURN_EVENT_DELETED) {
+        relay_limits_end(relay, out->allocation);
+    }
 }
 
 static void carry_out(struct relay *relay, const struct turn_output *out) {
@@ -220,6 +224,7 @@ int relay_new(struct relay **out, const struct relay_options *options, const str
     hash_table_init(&relay->streams);
     hash_key_random(&relay->key);
     list_init(&relay->idle_streams);
+    relay_bandwidth_init(&relay->bandwidth, &relay->options.hooks);
     loop_timer_init(&relay->timer, timer_fired, relay);
     struct turn_settings turn = settings_for(relay, settings);
     relay->server = turn_server_new(&turn, loop_refresh_now(options->loop));
@@ -228,6 +233,7 @@ int relay_new(struct relay **out, const struct relay_options *options, const str
         return -ENOMEM;
     }
     relay->settings = relay_settings_ref(settings);
+    relay_limits_configure(relay);
     set_timer(relay);
     *out = relay;
     return 0;
@@ -242,6 +248,7 @@ int relay_configure(struct relay *relay, const struct relay_settings *settings) 
     const struct relay_settings *old = relay->settings;
     relay->settings = relay_settings_ref(settings);
     relay_settings_unref(old);
+    relay_limits_configure(relay);
     relay_drain(relay);
     return 0;
 }
@@ -267,6 +274,7 @@ void relay_free(struct relay *relay) {
     udp_io_flush(relay->options.io);
     turn_server_free(relay->server);
     hash_table_deinit(&relay->streams);
+    relay_bandwidth_deinit(&relay->bandwidth);
     relay_settings_unref(relay->settings);
     free(relay);
 }

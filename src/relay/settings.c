@@ -184,3 +184,7 @@ const struct relay_addresses *relay_settings_addresses(const struct relay_settin
 int relay_settings_bound_address(const struct relay_settings *s, const struct addr *told, struct addr *bound) {
     return relay_addresses_bound(&s->addresses, told, bound);
 }
+
+struct relay_rates relay_settings_rates(const struct relay_settings *s) {
+    return (struct relay_rates){s->config->relay.user_bandwidth_bps, s->config->relay.total_bandwidth_bps};
+}

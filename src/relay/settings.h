@@ -44,3 +44,9 @@ const struct relay_addresses *relay_settings_addresses(const struct relay_settin
  * -ENOENT when it is not ours. A relay bound to an interface address that came up after the last reload is not
  * known here. */
 int relay_settings_bound_address(const struct relay_settings *settings, const struct addr *told, struct addr *bound);
+
+/* Bandwidth limits, bits per second; 0: none. */
+struct relay_rates {
+    uint64_t user_bps, total_bps;
+};
+struct relay_rates relay_settings_rates(const struct relay_settings *settings);

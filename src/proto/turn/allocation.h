@@ -66,6 +66,7 @@ struct turn_allocation {
     struct turn_counter from_client, to_client; /* payload relayed */
     uint64_t dropped;
     void *user_data;
+    void *bandwidth; /* NULL: not limited */
     /* ---- the machine's own */
     struct wheel_timer timer;
     uint8_t key_len; /* 16: MD5, 32: SHA-256 */

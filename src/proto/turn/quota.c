@@ -3,9 +3,7 @@
 
 #include "base/error.h"
 
-/* The part of a user name that quotas count: after the ':' of an ephemeral name, so that fresh credentials of the
- * same user do not evade them. */
-static const char *quota_name(const char *user) {
+const char *turn_quota_name(const char *user) {
     struct stun_ephemeral name;
     return stun_ephemeral_parse(&name, user, strlen(user)) == 0 ? name.user : user;
 }
@@ -17,7 +15,7 @@ int quota_take(struct request *r) {
         return 0;
     }
     request_user_text(r, user);
-    int rc = quota->take(quota->ctx, quota_name(user));
+    int rc = quota->take(quota->ctx, turn_quota_name(user));
     if (rc == 0) {
         r->has_quota = true;
         return 0;
@@ -29,6 +27,6 @@ int quota_take(struct request *r) {
 void quota_give(struct turn_server *s, const char *user) {
     const struct turn_quota *quota = &s->settings->plain.quota;
     if (quota->give) {
-        quota->give(quota->ctx, quota_name(user));
+        quota->give(quota->ctx, turn_quota_name(user));
     }
 }

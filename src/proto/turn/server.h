@@ -43,6 +43,10 @@ struct turn_quota {
     void *ctx;
 };
 
+/* The part of a user name that quotas and limits count, within user: after the ':' of an ephemeral name, so that fresh
+ * credentials of the same user do not evade them. */
+const char *turn_quota_name(const char *user);
+
 /* Everything is copied but `peers`, which must live until the next configure has returned (or free). */
 struct turn_settings {
     const char *realm;          /* 1..TURN_REALM_MAX bytes */

@@ -160,26 +160,51 @@ static void the_number_of_users_is_bounded(void **state) {
     auth_quota_free(q);
 }
 
+/* Asks for a block when the one before may be moved. Returns the bytes of that time. */
+static size_t spend(struct auth_quota *q, struct auth_quota_user *user, size_t block, uint64_t from, uint64_t to) {
+    size_t bytes = 0;
+    for (uint64_t now = from;;) {
+        now += auth_quota_lease(q, user, block, now);
+        if (now >= to) {
+            auth_quota_refund(q, user, block);
+            return bytes;
+        }
+        bytes += block;
+    }
+}
+
 static void bandwidth_is_leased_within_its_rate(void **state) {
     (void)state;
     /* 8 Mbit/s each, 12 Mbit/s together */
     struct auth_quota *q = auth_quota_new(10, &(struct auth_quota_limits){.user_bps = 8000000, .total_bps = 12000000});
-    struct auth_quota_user *a, *b;
-    assert_int_equal(hold(q, "a", &a), 0);
-    assert_int_equal(hold(q, "b", &b), 0);
-    size_t got_a = 0, got_b = 0;
-    for (uint64_t now = 100 * second; now < 110 * second; now += 1000) {
-        got_a += auth_quota_lease(q, a, 10000, now);
+    struct auth_quota_user *a;
+    assert_int_equal(auth_quota_open_account(q, "realm", "a", 1, &a), 0);
+    /* 10 s of it, the burst, one block */
+    assert_in_range(spend(q, a, 10000, 100 * second, 110 * second), 10240000, 10270000);
+    assert_in_range(spend(q, NULL, 20000, 100 * second, 110 * second), 15350000, 15400000);
+    assert_in_range(spend(q, a, 10000, 110 * second, 120 * second), 9990000, 10010000); /* no burst without a rest */
+    assert_in_range(spend(q, a, 10000, 121 * second, 131 * second), 10240000, 10270000);
+    auth_quota_close_account(q, a);
+    auth_quota_free(q);
+}
+
+static void a_lease_tells_how_long_to_wait_and_can_be_given_back(void **state) {
+    (void)state;
+    struct auth_quota *q = auth_quota_new(10, &(struct auth_quota_limits){.user_bps = 8000000});
+    struct auth_quota_user *a;
+    uint64_t now = 100 * second;
+    assert_int_equal(auth_quota_open_account(q, "realm", "a", 1, &a), 0);
+    for (int i = 0; i < 26; i++) {
+        assert_int_equal(auth_quota_lease(q, a, 10000, now), 0); /* the burst, and one */
     }
-    /* 10 s of 1 MB, half a second's burst, one block */
-    assert_in_range(got_a, 10000000, 10520000);
-    for (uint64_t now = 200 * second; now < 210 * second; now += 1000) {
-        got_a += auth_quota_lease(q, a, 10000, now);
-        got_b += auth_quota_lease(q, b, 10000, now);
-    }
-    assert_in_range(got_a - 10000000 + got_b, 15000000, 16300000);
-    assert_true(got_b > 3000000); /* nobody starves */
-    assert_true(auth_quota_lease(q, NULL, 100, 300 * second) == 100);
+    assert_int_equal(auth_quota_lease(q, a, 10000, now), 10000);
+    assert_int_equal(auth_quota_lease(q, a, 10000, now), 20000); /* behind the one before */
+    auth_quota_refund(q, a, 20000);
+    assert_int_equal(auth_quota_lease(q, a, 10000, now), 10000);
+    auth_quota_refund(q, a, 1 << 20);
+    auth_quota_refund(q, a, 1 << 20); /* never more than all */
+    assert_int_equal(auth_quota_lease(q, a, 10000, now), 0);
+    auth_quota_close_account(q, a);
     auth_quota_free(q);
 }
 
@@ -187,10 +212,36 @@ static void without_a_limit_a_lease_is_never_refused(void **state) {
     (void)state;
     struct auth_quota *q = auth_quota_new(10, &(struct auth_quota_limits){0});
     struct auth_quota_user *a;
-    assert_int_equal(hold(q, "a", &a), 0);
+    assert_int_equal(auth_quota_open_account(q, "realm", "a", 1, &a), 0);
     for (int i = 0; i < 10000; i++) {
-        assert_int_equal(auth_quota_lease(q, a, 1 << 20, 5), 1 << 20);
+        assert_int_equal(auth_quota_lease(q, a, 1 << 20, 5), 0);
     }
+    auth_quota_close_account(q, a);
+    auth_quota_free(q);
+}
+
+/* Beside the users that hold something 256 of each of 64 shards are remembered. */
+static void what_users_spent_is_remembered_in_bounded_memory(void **state) {
+    (void)state;
+    struct auth_quota *q = auth_quota_new(10, &(struct auth_quota_limits){.user_bps = 8000, .total_allocations = 20});
+    struct auth_quota_user *user;
+    uint64_t now = 100 * second;
+    for (uint32_t i = 0; i < 50000; i++) {
+        assert_int_equal(auth_quota_hold(q, "r", &i, sizeof i, NULL), 0);
+        assert_int_equal(auth_quota_open_account(q, "r", &i, sizeof i, &user), 0);
+        assert_int_equal(auth_quota_lease(q, user, 100000, now), 0); /* 100 s ahead */
+        auth_quota_close_account(q, user);
+        auth_quota_release_user(q, "r", &i, sizeof i);
+    }
+    assert_int_equal(auth_quota_total(q), 0);
+    unsigned remembered = 0;
+    for (uint32_t i = 50000; i-- > 0;) {
+        assert_int_equal(auth_quota_open_account(q, "r", &i, sizeof i, &user), 0);
+        remembered += auth_quota_lease(q, user, 1, now) > 0;
+        auth_quota_refund(q, user, 1 << 20);
+        auth_quota_close_account(q, user);
+    }
+    assert_in_range(remembered, 1, 64 * 256);
     auth_quota_free(q);
 }
 
@@ -200,8 +251,13 @@ static void *hammer(void *arg) {
         uint32_t name = i % 50;
         struct auth_quota_user *user;
         if (auth_quota_hold(q, "r", &name, sizeof name, &user) == 0) {
+            struct auth_quota_user *account;
             auth_quota_lease(q, user, 1000, i);
+            assert_int_equal(auth_quota_open_account(q, "r", &name, sizeof name, &account), 0);
+            assert_ptr_equal(account, user);
             auth_quota_release(q, user);
+            auth_quota_lease(q, account, 1000, i);
+            auth_quota_close_account(q, account);
         }
     }
     return NULL;
@@ -235,6 +291,8 @@ int main(void) {
         cmocka_unit_test(names_are_bytes_and_realms_keep_them_apart),
         cmocka_unit_test(the_number_of_users_is_bounded),
         cmocka_unit_test(bandwidth_is_leased_within_its_rate),
+        cmocka_unit_test(a_lease_tells_how_long_to_wait_and_can_be_given_back),
+        cmocka_unit_test(what_users_spent_is_remembered_in_bounded_memory),
         cmocka_unit_test(without_a_limit_a_lease_is_never_refused),
         cmocka_unit_test(threads_keep_the_count_right),
     };
