@@ -62,9 +62,12 @@ const struct config_key config_keys[] = {
         .doc = "STUN and TURN over TLS. Port 443 passes most firewalls."),
     KEY(listen, dtls, "dtls", LISTEN, .flags = CONFIG_RESTART, .fallback = "5349", .max = 64,
         .doc = "STUN and TURN over DTLS, and nothing in the clear. The addresses of the key udp take DTLS beside plain STUN when there is a certificate."),
-    KEY(listen, proxy_protocol, "proxy-protocol", PREFIXES, .flags = CONFIG_AHEAD, .max = MANY,
+    KEY(listen, proxy_protocol, "proxy-protocol", PREFIXES, .max = MANY,
         .doc = "Load balancers in front of this server. "
-               "Their TCP connections must begin with a PROXY header (version 1 or 2) that names the real client; nobody else's may."),
+               "Their TCP connections must begin with a PROXY header (version 1 or 2) that names the real client; nobody else's may. "
+               "Each of their UDP datagrams must begin with one of version 2; answers go back to the address it came from, without a header. "
+               "Whoever can send packets with such a source address can name any client, so let them come from inside only. "
+               "The stats listener takes no headers."),
 
     KEY(tls, certificate, "certificate", PATH, .max = 3000,
         .doc = "The certificate and its chain, in PEM. Read again when the file changes."),

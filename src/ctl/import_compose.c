@@ -162,6 +162,13 @@ static void put_aux_server(struct import *im, const struct import_entry *e) {
     }
 }
 
+static void put_proxy_port(struct import *im, const struct import_entry *e) {
+    import_put(im, "listen.tcp", e, NULL, e->value);
+    (void)import_note(im, IMPORT_UNSUPPORTED, e->line, e->option->name,
+                      "coturn believes whoever connects there; name your load balancers in [listen] proxy-protocol, or "
+                      "their connections are refused");
+}
+
 static void put_listeners(struct import *im) {
     for (size_t i = 0; i < sizeof listeners / sizeof listeners[0]; i++) {
         put_listener(im, &listeners[i]);
@@ -169,6 +176,8 @@ static void put_listeners(struct import *im) {
     for (size_t i = 0; i < im->entry_count; i++) {
         if (strcmp(im->entries[i].option->name, "aux-server") == 0) {
             put_aux_server(im, &im->entries[i]);
+        } else if (strcmp(im->entries[i].option->name, "tcp-proxy-port") == 0) {
+            put_proxy_port(im, &im->entries[i]);
         }
     }
     import_put(im, "http.listen", NULL, "coturn serves no pages; delete this line to serve them", "none");

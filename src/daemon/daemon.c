@@ -149,6 +149,7 @@ static int open_listeners(struct daemon *d) {
     rc = rc < 0 ? rc : listen_list_probe(&d->listen);
     for (unsigned i = 0; i < d->worker_count && rc == 0; i++) {
         rc = worker_open_listeners(d->workers[i], &d->listen);
+        rc = rc < 0 ? rc : worker_follow(d->workers[i], d->config);
     }
     return rc < 0 ? rc : open_stats(d);
 }

@@ -3,7 +3,9 @@
 #include "base/ring.h"
 #include "daemon/internal.h"
 #include "daemon/steer.h"
+#include "net/proxy.h"
 #include "proto/demux/demux.h"
+#include "proto/proxy/proxy.h"
 #include "relay/relay.h"
 
 #include <errno.h>
@@ -28,6 +30,9 @@ static void dispatch(struct worker *w, const struct five_tuple *client, const ui
 static void take_steered(struct worker *w, const struct steered *message) {
     switch (message->kind) {
     case STEERED_FROM_CLIENT:
+        if (w->paths && message->via.family != AF_UNSPEC) {
+            proxy_paths_learn(w->paths, &message->client, &message->via, true, loop_now_us(w->loop));
+        }
         if (message->client.transport != TRANSPORT_UDP) {
             /* Where to send what the client shall get; its connection is not ours. */
             steer_learn(w->steer, &message->client, message->from, loop_now_us(w->loop));
@@ -61,7 +66,17 @@ struct envelope {
     const struct five_tuple *client;
     const void *data;
     size_t len;
+    struct addr via;
 };
+
+/* The proxy that the client's datagram came through: its owner answers that way, too. */
+static struct addr via_of(struct worker *from, const struct five_tuple *client) {
+    static const struct addr nobody;
+    const struct addr *via = from->paths && client->transport == TRANSPORT_UDP
+                                 ? proxy_paths_find(from->paths, &client->remote, &client->local)
+                                 : NULL;
+    return via ? *via : nobody;
+}
 
 static void steer(struct worker *to, const struct envelope *e) {
     struct steered *message = e->len <= UDP_DATAGRAM_MAX ? ring_claim(to->steered) : NULL;
@@ -72,6 +87,7 @@ static void steer(struct worker *to, const struct envelope *e) {
     message->kind = e->kind;
     message->from = e->from;
     message->client = *e->client;
+    message->via = e->via;
     message->len = e->len;
     if (e->len > 0) {
         memcpy(message->data, e->data, e->len);
@@ -91,7 +107,7 @@ static struct worker *other_worker(struct worker *w, int number) {
 void ingress_forward(void *worker, unsigned owner, const struct five_tuple *client, const void *data, size_t len) {
     struct worker *w = worker;
     struct worker *to = other_worker(w, (int)owner);
-    struct envelope e = {STEERED_FROM_CLIENT, w->number, client, data, len};
+    struct envelope e = {STEERED_FROM_CLIENT, w->number, client, data, len, via_of(w, client)};
     if (!to || (client->transport == TRANSPORT_UDP && steer_learn(w->steer, client, owner, loop_now_us(w->loop)) < 0)) {
         metrics_inc(METRIC_INGRESS_DROPPED_STEERING);
         return;
@@ -102,7 +118,7 @@ void ingress_forward(void *worker, unsigned owner, const struct five_tuple *clie
 void ingress_deliver(void *worker, const struct five_tuple *client, const void *data, size_t len) {
     struct worker *w = worker;
     struct worker *to = other_worker(w, steer_find(w->steer, client, loop_now_us(w->loop)));
-    struct envelope e = {STEERED_TO_CLIENT, w->number, client, data, len};
+    struct envelope e = {.kind = STEERED_TO_CLIENT, .from = w->number, .client = client, .data = data, .len = len};
     if (to) {
         steer(to, &e);
     } else {
@@ -113,7 +129,7 @@ void ingress_deliver(void *worker, const struct five_tuple *client, const void *
 void ingress_gone(void *worker, unsigned owner, const struct five_tuple *client) {
     struct worker *w = worker;
     struct worker *to = other_worker(w, (int)owner);
-    struct envelope e = {STEERED_GONE, w->number, client, NULL, 0};
+    struct envelope e = {.kind = STEERED_GONE, .from = w->number, .client = client};
     if (to) {
         steer(to, &e);
     }
@@ -125,11 +141,52 @@ void ingress_gone(void *worker, unsigned owner, const struct five_tuple *client)
 static bool steer_away(struct worker *w, const struct five_tuple *client, const struct udp_packet *packet,
                        uint64_t now_us) {
     struct worker *to = other_worker(w, steer_find(w->steer, client, now_us));
-    struct envelope e = {STEERED_FROM_CLIENT, w->number, client, packet->data, packet->len};
-    if (to) {
-        steer(to, &e);
+    if (!to) {
+        return false;
     }
-    return to != NULL;
+    struct envelope e = {STEERED_FROM_CLIENT, w->number, client, packet->data, packet->len, via_of(w, client)};
+    steer(to, &e);
+    return true;
+}
+
+/* ---- behind proxies ---- */
+
+static bool is_known(struct worker *w, const struct five_tuple *client, uint64_t now_us) {
+    return relay_has_client(w->relay, client) ||
+           (w->dtls && dtls_server_has(w->dtls, &client->remote, &client->local)) ||
+           steer_find(w->steer, client, now_us) != STEER_NONE;
+}
+
+static void learn_path(struct worker *w, const struct five_tuple *client, const struct addr *via, uint64_t now_us) {
+    if (w->paths && !proxy_paths_touch(w->paths, client, via, now_us)) {
+        proxy_paths_learn(w->paths, client, via, is_known(w, client, now_us), now_us);
+    }
+}
+
+/* Takes the PROXY header off a load balancer's datagram: from here on it is the client's. False: dropped. */
+static bool take_proxy_header(struct worker *w, struct udp_packet *packet, struct five_tuple *client, uint64_t now_us) {
+    struct proxy_header header;
+    size_t wanted;
+    if (!proxy_sources_contain(&w->proxies, &packet->remote)) {
+        if (w->paths) {
+            proxy_paths_forget(w->paths, client);
+        }
+        return true;
+    }
+    if (proxy_header_parse(&header, packet->data, packet->len, &wanted) < 0 || !header.binary ||
+        (header.source.family != AF_UNSPEC && !header.datagram)) {
+        metrics_inc(METRIC_INGRESS_DROPPED_PROXY);
+        return false;
+    }
+    metrics_inc(METRIC_PROXY_HEADERS_UDP);
+    packet->data += header.len;
+    packet->len -= header.len;
+    if (header.source.family != AF_UNSPEC) {
+        client->remote = header.source;
+        learn_path(w, client, &packet->remote, now_us);
+        packet->remote = header.source;
+    }
+    return true;
 }
 
 /* DTLS has sessions of its own, on whatever worker its datagrams come to: what is inside is steered, if need be. */
@@ -155,6 +212,9 @@ void ingress_readable(evutil_socket_t fd, short events, void *arg) {
     unsigned count = udp_io_receive(w->io, &listener->socket, &packets);
     for (unsigned i = 0; i < count; i++) {
         struct five_tuple client = {.remote = packets[i].remote, .local = packets[i].local, .transport = TRANSPORT_UDP};
+        if (w->proxies.count > 0 && !take_proxy_header(w, &packets[i], &client, now_us)) {
+            continue;
+        }
         if (!take_dtls(listener, &packets[i]) && !steer_away(w, &client, &packets[i], now_us)) {
             dispatch(w, &client, packets[i].data, packets[i].len);
         }

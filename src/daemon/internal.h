@@ -4,6 +4,7 @@
 #include "daemon/worker.h"
 #include "net/dtls.h"
 #include "net/loop.h"
+#include "net/proxy.h"
 #include "net/udp.h"
 
 #include <event2/event.h>
@@ -29,6 +30,7 @@ struct steered {
     enum steered_kind kind;
     unsigned from; /* worker */
     struct five_tuple client;
+    struct addr via; /* the proxy a datagram came through, or AF_UNSPEC */
     size_t len;
     uint8_t data[UDP_DATAGRAM_MAX];
 };
@@ -49,6 +51,9 @@ struct worker {
     struct steer *steer;
     struct ring *steered; /* from other workers */
     _Atomic int steered_waiting;
+    const struct config *config; /* the one followed */
+    struct proxy_sources proxies;
+    struct proxy_paths *paths; /* NULL: no proxies */
     struct worker_listener listeners[WORKER_LISTENERS_MAX];
     unsigned listener_count;
 };

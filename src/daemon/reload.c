@@ -74,6 +74,14 @@ int daemon_update_relays(struct daemon *d) {
     return 0;
 }
 
+static void update_workers(struct daemon *d) {
+    for (unsigned i = 0; i < d->worker_count; i++) {
+        if (worker_follow(d->workers[i], d->config) < 0) {
+            log_error("daemon", "worker too busy for a new configuration; reload again", LF_UINT("worker", i));
+        }
+    }
+}
+
 static void log_changes(const struct config *old, const struct config *now) {
     struct config_change changes[CONFIG_KEY_MAX];
     size_t count = config_diff(old, now, changes, CONFIG_KEY_MAX);
@@ -148,6 +156,7 @@ int daemon_reload(struct daemon *d) {
     const struct config *old = d->config;
     d->config = now;
     apply_limits(d);
+    update_workers(d);
     rc = daemon_update_relays(d);
     log_changes(old, now);
     config_unref(old);

@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/ring.h"
+#include "config/config.h"
 #include "daemon/internal.h"
 #include "daemon/listen.h"
 #include "daemon/steer.h"
@@ -168,6 +169,8 @@ void worker_free(struct worker *w) {
         udp_socket_close(&w->listeners[i].socket);
     }
     auth_users_free(w->users);
+    proxy_paths_free(w->paths);
+    config_unref(w->config);
     ring_free(w->steered);
     steer_free(w->steer);
     udp_io_free(w->io);
@@ -285,6 +288,54 @@ int worker_configure(struct worker *w, const struct relay_settings *settings) {
     int rc = loop_post(w->loop, configure, &c, sizeof c);
     if (rc < 0) {
         relay_settings_unref(settings);
+    }
+    return rc;
+}
+
+/* ---- proxies ---- */
+
+static void use_paths(struct worker *w, struct proxy_paths *paths) {
+    for (unsigned i = 0; i < w->listener_count; i++) {
+        w->listeners[i].socket.paths = paths;
+    }
+    if (paths != w->paths) {
+        proxy_paths_free(w->paths);
+        w->paths = paths;
+    }
+}
+
+static void follow_proxies(struct worker *w, const struct config_prefixes *proxies) {
+    struct proxy_paths *paths = proxies->count == 0 ? NULL : w->paths ? w->paths : proxy_paths_new();
+    if (!paths && proxies->count > 0) {
+        log_error("daemon", "no memory for clients behind proxies", LF_UINT("worker", w->number));
+    }
+    use_paths(w, paths);
+    proxy_sources_set(&w->proxies, proxies->items, proxies->count);
+    tcp_set_proxies(w->tcp, proxies->items, proxies->count);
+}
+
+struct follow {
+    struct worker *worker;
+    const struct config *config;
+};
+
+static void follow(void *data) {
+    struct follow f;
+    memcpy(&f, data, sizeof f);
+    follow_proxies(f.worker, &f.config->listen.proxy_protocol);
+    config_unref(f.worker->config);
+    f.worker->config = f.config;
+}
+
+int worker_follow(struct worker *w, const struct config *config) {
+    struct follow f = {.worker = w, .config = config_ref(config)};
+    if (!w->started) {
+        follow(&f);
+        return 0;
+    }
+    int rc = loop_post(w->loop, follow, &f, sizeof f);
+    if (rc < 0) {
+        config_unref(config);
     }
     return rc;
 }

@@ -9,6 +9,7 @@
 
 struct auth_quota;
 struct auth_users;
+struct config;
 struct http_server;
 struct listen_list;
 struct loop;
@@ -52,5 +53,7 @@ struct tcp *worker_tcp(struct worker *w);
 
 /* Swaps the relay's settings on the worker's thread; takes its own reference. -ENOBUFS. */
 int worker_configure(struct worker *w, const struct relay_settings *settings);
+/* Takes what the workers read of the configuration themselves (the proxies); a reference of its own. -ENOBUFS. */
+int worker_follow(struct worker *w, const struct config *config);
 /* Stops taking new connections (drain). */
 int worker_drain(struct worker *w);

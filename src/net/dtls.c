@@ -165,10 +165,18 @@ int dtls_peer_send(struct dtls_peer *peer, const void *data, size_t len) {
     return dtls_session_write(peer->session, data, len);
 }
 
+static struct dtls_peer *find_peer(const struct dtls_server *server, const struct five_tuple *tuple) {
+    return hash_table_find(&server->peers, hash_bytes(&server->key, tuple, sizeof *tuple), same_tuple, tuple);
+}
+
+bool dtls_server_has(const struct dtls_server *server, const struct addr *remote, const struct addr *local) {
+    const struct five_tuple tuple = {.remote = *remote, .local = *local, .transport = TRANSPORT_DTLS};
+    return find_peer(server, &tuple) != NULL;
+}
+
 void dtls_server_input(struct dtls_server *server, struct udp_socket *socket, const struct udp_packet *packet) {
     struct five_tuple tuple = {.remote = packet->remote, .local = packet->local, .transport = TRANSPORT_DTLS};
-    uint64_t hash = hash_bytes(&server->key, &tuple, sizeof tuple);
-    struct dtls_peer *peer = hash_table_find(&server->peers, hash, same_tuple, &tuple);
+    struct dtls_peer *peer = find_peer(server, &tuple);
     if (dtls_datagram_is_hello(packet->data, packet->len)) {
         dtls_server_hello(server, socket, packet, peer);
     } else if (peer) {

@@ -47,6 +47,9 @@ void dtls_server_stop_accepting(struct dtls_server *server);
 /* A datagram that is DTLS by its first byte. The socket is borrowed for the session's life. */
 void dtls_server_input(struct dtls_server *server, struct udp_socket *socket, const struct udp_packet *packet);
 
+/* Is there a session with that client? */
+bool dtls_server_has(const struct dtls_server *server, const struct addr *remote, const struct addr *local);
+
 /* Encrypts and queues one datagram. Copies. -EPIPE when the session is ending, -EMSGSIZE. */
 int dtls_peer_send(struct dtls_peer *peer, const void *data, size_t len);
 /* Ends the session; closed() follows from the loop, never before return. */

@@ -1,6 +1,6 @@
 /* A connection between accept and the decision what it carries. Plain bytes are peeked at, so that HTTP can pass
- * to the control thread untouched; behind TLS they are read and put back. The PROXY protocol will be read here,
- * before anything else is looked at. */
+ * to the control thread untouched; behind TLS they are read and put back. A load balancer's PROXY header comes before
+ * anything else and is taken off; from then on the connection is the client's. */
 #include "net/tcp_internal.h"
 
 #include "base/log.h"
@@ -10,6 +10,7 @@
 #include "net/pump.h"
 #include "net/stream.h"
 #include "net/tls.h"
+#include "proto/proxy/proxy.h"
 
 #include <errno.h>
 #include <openssl/err.h>
@@ -34,6 +35,8 @@ struct intake {
     int wanted;      /* bytes asked of the kernel before it wakes us */
     int short_wakes; /* wakes with fewer */
     bool established;
+    bool proxied;                     /* a PROXY header has to come first */
+    bool proxy_tls;                   /* and it told that the client came by TLS */
     uint8_t head[CLASSIFY_MAX_BYTES]; /* decrypted first bytes */
     size_t head_len;
 };
@@ -69,7 +72,7 @@ static void refuse_class(struct intake *in, enum stream_class class) {
         refuse(in, METRIC_TCP_REFUSED_ICE_TCP, "ICE-TCP is not offered");
         break;
     case STREAM_PROXY:
-        refuse(in, METRIC_TCP_REFUSED_PROXY, "PROXY protocol is not expected");
+        refuse(in, METRIC_TCP_REFUSED_PROXY, "PROXY header of a source that is not in proxy-protocol");
         break;
     case STREAM_HTTP:
     case STREAM_TURN:
@@ -217,7 +220,8 @@ static void start_turn(struct intake *in) {
 
 static void start_http(struct intake *in) {
     event_del(&in->on_peek); /* before the other thread may close it */
-    int rc = http_adopt(in->tcp->options.http, in->fd, &in->tuple.remote, http_link_new(in->tcp->loop, NULL), false);
+    int rc =
+        http_adopt(in->tcp->options.http, in->fd, &in->tuple.remote, http_link_new(in->tcp->loop, NULL), in->proxy_tls);
     if (rc < 0) {
         refuse(in, METRIC_TCP_REFUSED_LIMIT, "the control thread is behind");
         return;
@@ -247,12 +251,58 @@ static bool is_stuck(struct intake *in) {
     return (p.revents & (POLLRDHUP | POLLHUP | POLLERR)) || ++in->short_wakes > SHORT_WAKES_MAX;
 }
 
+static void wait_for(struct intake *in, size_t wanted) {
+    if ((int)wanted == in->wanted && is_stuck(in)) {
+        refuse(in, METRIC_TCP_REFUSED_CLOSED, "closed within its first bytes");
+    } else {
+        set_low_water(in, (int)wanted);
+    }
+}
+
+/* The client takes the proxy's place, and a seat of its own. */
+static void become_client(struct intake *in, const struct proxy_header *header) {
+    tcp_seat_leave(in->seat);
+    in->tuple.remote = header->source;
+    in->seat = tcp_seat_take(in->tcp, &in->tuple.remote, false);
+    in->proxy_tls = header->tls;
+    if (!in->seat) { /* counted */
+        intake_end(in, true);
+    }
+}
+
+static void take_header(struct intake *in, const struct proxy_header *header, uint8_t *head) {
+    if (header->datagram || recv(in->fd, head, header->len, 0) != (ssize_t)header->len) {
+        refuse(in, METRIC_TCP_REFUSED_PROXY, "PROXY header of no use");
+        return;
+    }
+    metrics_inc(METRIC_PROXY_HEADERS_TCP);
+    in->proxied = false;
+    in->short_wakes = 0;
+    set_low_water(in, 1);
+    if (header->source.family != AF_UNSPEC) {
+        become_client(in, header);
+    }
+}
+
+static void peek_header(struct intake *in, uint8_t *head, size_t len) {
+    struct proxy_header header;
+    size_t wanted = 0;
+    int rc = proxy_header_parse(&header, head, len, &wanted);
+    if (rc == -EAGAIN) {
+        wait_for(in, wanted);
+    } else if (rc < 0) {
+        refuse(in, METRIC_TCP_REFUSED_PROXY, "no PROXY header, but the source is in proxy-protocol");
+    } else {
+        take_header(in, &header, head);
+    }
+}
+
 static void on_peek(evutil_socket_t fd, short events, void *arg) {
     struct intake *in = arg;
-    uint8_t head[CLASSIFY_MAX_BYTES];
+    uint8_t head[PROXY_HEADER_BYTES_MAX];
     size_t wanted = 0;
     (void)events;
-    ssize_t n = recv(fd, head, sizeof head, MSG_PEEK);
+    ssize_t n = recv(fd, head, in->proxied ? sizeof head : CLASSIFY_MAX_BYTES, MSG_PEEK);
     if (n < 0 && (errno == EAGAIN || errno == EINTR)) {
         return;
     }
@@ -260,13 +310,15 @@ static void on_peek(evutil_socket_t fd, short events, void *arg) {
         refuse(in, METRIC_TCP_REFUSED_CLOSED, "closed before its first bytes");
         return;
     }
+    if (in->proxied) {
+        peek_header(in, head, (size_t)n);
+        return;
+    }
     enum stream_class class = classify_stream(head, (size_t)n, &wanted);
     if (class != STREAM_MORE) {
         decide_plain(in, class);
-    } else if ((int)wanted == in->wanted && is_stuck(in)) {
-        refuse(in, METRIC_TCP_REFUSED_CLOSED, "closed within its first bytes");
     } else {
-        set_low_water(in, (int)wanted);
+        wait_for(in, wanted);
     }
 }
 
@@ -291,6 +343,7 @@ void tcp_intake_start(struct tcp *tcp, int fd, struct tcp_seat *seat, const stru
     in->tuple = *tuple;
     in->accept = accept;
     in->wanted = 1;
+    in->proxied = proxy_sources_contain(&tcp->proxies, &tuple->remote);
     list_push_back(&tcp->intakes, &in->node);
     loop_timer_init(&in->deadline, on_deadline, in);
     event_assign(&in->on_peek, loop_base(tcp->loop), fd, EV_READ | EV_PERSIST, on_peek, in);

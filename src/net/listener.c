@@ -58,7 +58,7 @@ static void take_in(struct listener *l, int fd, const struct sockaddr_storage *s
     struct tcp_seat *seat = NULL;
     if (addr_from_sockaddr(&tuple.remote, (const struct sockaddr *)sa, len) == 0 &&
         local_address(fd, &tuple.local) == 0) {
-        seat = tcp_seat_take(l->tcp, &tuple.remote);
+        seat = tcp_seat_take(l->tcp, &tuple.remote, proxy_sources_contain(&l->tcp->proxies, &tuple.remote));
     }
     if (!seat) {
         close(fd);

@@ -48,14 +48,14 @@ static struct tcp_seat *new_source(struct tcp *tcp, const struct addr *remote, u
     return seat;
 }
 
-struct tcp_seat *tcp_seat_take(struct tcp *tcp, const struct addr *remote) {
+struct tcp_seat *tcp_seat_take(struct tcp *tcp, const struct addr *remote, bool proxy) {
     uint64_t hash = source_hash(tcp, remote);
     struct tcp_seat *seat = hash_table_find(&tcp->sources, hash, same_source, remote);
     if (tcp->count >= tcp->options.max_connections) {
         tcp_refuse(METRIC_TCP_REFUSED_LIMIT, "connection limit", remote);
         return NULL;
     }
-    if (seat && seat->count >= tcp->options.max_per_source) {
+    if (!proxy && seat && seat->count >= tcp->options.max_per_source) {
         tcp_refuse(METRIC_TCP_REFUSED_SOURCE_LIMIT, "connection limit of the source", remote);
         return NULL;
     }
@@ -126,6 +126,10 @@ void tcp_free(struct tcp *tcp) {
     hash_table_deinit(&tcp->sources);
     free(tcp->scratch);
     free(tcp);
+}
+
+void tcp_set_proxies(struct tcp *tcp, const struct prefix *items, size_t count) {
+    proxy_sources_set(&tcp->proxies, items, count);
 }
 
 uint32_t tcp_connection_count(const struct tcp *tcp) { return tcp->count; }

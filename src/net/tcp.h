@@ -40,5 +40,9 @@ int tcp_listener_open(struct tcp *tcp, struct addr *address, int fd, unsigned ac
 /* Stops accepting on all listeners (drain); connections stay. On the loop's thread. */
 void tcp_stop_accepting(struct tcp *tcp);
 
+/* Whose connections must begin with a PROXY header; nobody else's may. The items are borrowed until the next call. On
+ * the loop's thread or before it runs. */
+void tcp_set_proxies(struct tcp *tcp, const struct prefix *items, size_t count);
+
 /* Connections held now. On the loop's thread. */
 uint32_t tcp_connection_count(const struct tcp *tcp);

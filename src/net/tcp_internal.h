@@ -6,6 +6,7 @@
 #include "base/list.h"
 #include "base/metrics.h"
 #include "net/classify.h"
+#include "net/proxy.h"
 #include "net/tcp.h"
 
 struct stream;
@@ -13,6 +14,7 @@ struct stream;
 struct tcp {
     struct loop *loop;
     struct tcp_options options;
+    struct proxy_sources proxies;
     struct list listeners;
     struct list intakes; /* connections whose first bytes are awaited */
     struct list conns;   /* STUN/TURN streams */
@@ -34,8 +36,8 @@ enum {
 /* A place in the table; held from accept to close. */
 struct tcp_seat;
 
-/* NULL when the worker or the source holds too many (counted). */
-struct tcp_seat *tcp_seat_take(struct tcp *tcp, const struct addr *remote);
+/* NULL when the worker or the source holds too many (counted). proxy: many clients share this source. */
+struct tcp_seat *tcp_seat_take(struct tcp *tcp, const struct addr *remote, bool proxy);
 void tcp_seat_leave(void *seat);
 
 /* Counts and logs (rate-limited) a connection that is turned away. */

@@ -1,6 +1,7 @@
 #include "net/udp.h"
 
 #include "base/metrics.h"
+#include "net/proxy.h"
 
 #include <errno.h>
 #include <netinet/udp.h>
@@ -220,9 +221,16 @@ static struct group *group_of(struct udp_io *io, struct queue *q, const struct a
     return &io->groups[index];
 }
 
+/* What is for a client goes to the proxy it comes through, if any. */
+static const struct addr *way_to(struct udp_socket *s, const struct addr *to, const struct addr *from) {
+    const struct addr *via = s->paths && from ? proxy_paths_find(s->paths, to, from) : NULL;
+    return via ? via : to;
+}
+
 void udp_io_send(struct udp_io *io, struct udp_socket *s, const void *data, size_t len, const struct addr *to,
                  const struct addr *from) {
     static const struct addr anywhere;
+    to = way_to(s, to, from);
     if (io->sends_used == SENDS_MAX) {
         udp_io_flush(io);
     }

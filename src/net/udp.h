@@ -15,12 +15,15 @@ enum {
     UDP_BATCH = 64,          /* datagrams per receive call, at most */
 };
 
+struct proxy_paths;
+
 struct udp_socket {
     struct addr local; /* as bound; the IP is "any" for a wildcard socket */
     int fd;
-    bool wildcard;       /* carries the local address of each datagram both ways */
-    uint16_t queue_slot; /* udp_io's own: where this socket's datagrams wait */
-    uint8_t lone_reads;  /* udp_io's own: receive calls in a row that found one datagram */
+    bool wildcard;             /* carries the local address of each datagram both ways */
+    uint16_t queue_slot;       /* udp_io's own: where this socket's datagrams wait */
+    uint8_t lone_reads;        /* udp_io's own: receive calls in a row that found one datagram */
+    struct proxy_paths *paths; /* ways to clients behind proxies, borrowed; NULL: there are none */
 };
 
 struct udp_options {

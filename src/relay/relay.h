@@ -67,6 +67,8 @@ int relay_add_listener(struct relay *relay, struct udp_socket *socket);
 /* What came from a client, on a listener or by steering. The bytes stay valid until the next udp_io_flush. */
 void relay_client_stun(struct relay *relay, const struct five_tuple *client, const uint8_t *data, size_t len);
 void relay_client_channel(struct relay *relay, const struct five_tuple *client, const uint8_t *data, size_t len);
+/* Has the client an allocation here? */
+bool relay_has_client(const struct relay *relay, const struct five_tuple *client);
 /* A client's connection, which another worker has, is gone. */
 void relay_client_gone(struct relay *relay, const struct five_tuple *client);
 /* Bytes for a client from the worker that owns its session: the connection is ours. */

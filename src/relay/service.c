@@ -189,6 +189,10 @@ void relay_input(struct relay *relay, const struct five_tuple *client, const uin
     relay->input_len = 0;
 }
 
+bool relay_has_client(const struct relay *relay, const struct five_tuple *client) {
+    return turn_client_find(relay->server, client) != NULL;
+}
+
 void relay_client_stun(struct relay *relay, const struct five_tuple *client, const uint8_t *data, size_t len) {
     if (turn_is_send_indication(data, len)) {
         relay_send_indication(relay, client, data, len, RELAY_BORROW);
