@@ -13,6 +13,7 @@ static const struct {
     {ERR_QUOTA, "quota reached"},
     {ERR_CONFIG, "configuration error"},
     {ERR_DATABASE, "database error"},
+    {ERR_REPLAY, "replayed"},
 };
 
 const char *error_text(int code) {

@@ -11,6 +11,7 @@ enum {
     ERR_QUOTA,            /* a quota is used up */
     ERR_CONFIG,           /* the configuration is wrong; details were reported apart */
     ERR_DATABASE,         /* SQLite said no; details were logged */
+    ERR_REPLAY,           /* a packet or nonce that was there before, or may have been */
 };
 
 /* A short lower-case text for a code of either sign. Static storage; never NULL. */
