@@ -53,7 +53,7 @@ struct admin_hooks {
     /* Fills at most ADMIN_CHECKS_MAX rows and returns their number: listeners open, store fine, ...
      * Must not wait. The ticking of the loops is checked by admin itself. */
     size_t (*checks)(void *ctx, struct admin_check *out);
-    /* [{"kind":"udp","address":"0.0.0.0:3478"}] as really bound; kind: udp, tcp, tls, dtls, http, https, stats.
+    /* [{"kind":"udp","address":"0.0.0.0:3478"}] as really bound; kind: udp, nat-discovery, tcp, tls, dtls, http, https, stats.
      * A new reference. May be NULL. */
     struct json_t *(*listeners)(void *ctx);
 };

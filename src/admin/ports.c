@@ -35,10 +35,19 @@ static void add_listeners(json_t *rows, const struct config_addrs *listeners, co
     }
 }
 
+static void add_discovery(json_t *rows, const struct config_discoveries *list) {
+    for (size_t i = 0; i < list->count; i++) {
+        struct addr both[] = {list->items[i].first, list->items[i].second};
+        const struct config_addrs listeners = {.count = 2, .items = both};
+        add_listeners(rows, &listeners, "udp", "NAT behaviour discovery");
+    }
+}
+
 json_t *admin_config_ports(const struct config *config) {
     json_t *rows = json_array();
     bool tls = config->tls.certificate[0] != '\0';
     add_listeners(rows, &config->listen.udp, "udp", "STUN and TURN");
+    add_discovery(rows, &config->listen.nat_discovery);
     add_listeners(rows, &config->listen.tcp, "tcp", "STUN and TURN");
     if (tls) {
         add_listeners(rows, &config->listen.tls, "tcp", "STUN and TURN over TLS");

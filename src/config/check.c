@@ -147,6 +147,55 @@ static void check_external(const struct config_check *check) {
     }
 }
 
+/* What clients would be told in the place of a: a pair's public address, or that for all. */
+static const struct addr *told_for(const struct config_externals *list, const struct addr *a) {
+    const struct addr *general = NULL;
+    for (size_t i = 0; i < list->count; i++) {
+        const struct config_external *e = &list->items[i];
+        if (addr_equal_ip(&e->private_addr, a)) {
+            return &e->public_addr;
+        }
+        if (!e->automatic && e->private_addr.family == AF_UNSPEC && e->public_addr.family == a->family) {
+            general = &e->public_addr;
+        }
+    }
+    return general;
+}
+
+static bool lists_corner(const struct config_addrs *list, const struct config_discovery *d) {
+    for (int corner = 0; corner < 4; corner++) {
+        struct addr at = config_discovery_corner(d, corner);
+        const struct config_addrs one = {.count = 1, .items = &at};
+        if (find_clash(list, &one)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void check_discovery(const struct config_check *check) {
+    const struct config *c = check->config;
+    const struct config_discoveries *list = &c->listen.nat_discovery;
+    for (size_t i = 0; i < list->count; i++) {
+        const struct config_discovery *d = &list->items[i];
+        const struct addr *first = told_for(&c->server.external_address, &d->first);
+        const struct addr *second = told_for(&c->server.external_address, &d->second);
+        if (first && first == second) {
+            complain(check, CONFIG_ERROR, listen.nat_discovery,
+                     "[listen] nat-discovery: external-address gives both of its addresses one public address; give "
+                     "each its own by PUBLIC/PRIVATE");
+        }
+        if (c->tls.certificate[0] && lists_corner(&c->listen.dtls, d)) {
+            complain(check, CONFIG_ERROR, listen.nat_discovery,
+                     "[listen] nat-discovery: one of its four combinations of address and port is a dtls listener; "
+                     "choose another port");
+        }
+    }
+    if (list->count == 2 && list->items[0].first.family == list->items[1].first.family) {
+        complain(check, CONFIG_ERROR, listen.nat_discovery, "[listen] nat-discovery: one line per family");
+    }
+}
+
 static void check_others(const struct config_check *check) {
     const struct config *c = check->config;
     if (c->webhooks.url.count > 0 && !c->webhooks.key[0]) {
@@ -168,5 +217,6 @@ void config_check(const struct config_check *check) {
     check_tls(check);
     check_auth(check);
     check_external(check);
+    check_discovery(check);
     check_others(check);
 }

@@ -37,6 +37,22 @@ struct config_externals {
     struct config_external *items;
 };
 
+/* Two addresses of this machine and two ports for NAT behaviour discovery (RFC 5780): A1:P1 and A2:P2, of one family
+ * and different in both. */
+struct config_discovery {
+    struct addr first, second;
+};
+struct config_discoveries {
+    size_t count;
+    struct config_discovery *items;
+};
+/* The four listeners it takes: corner 0 to 3 is A1:P1, A2:P2, A1:P2, A2:P1. */
+static inline struct addr config_discovery_corner(const struct config_discovery *d, int corner) {
+    struct addr a = corner == 0 || corner == 2 ? d->first : d->second;
+    a.port = corner == 0 || corner == 3 ? d->first.port : d->second.port;
+    return a;
+}
+
 struct config_ports {
     uint16_t first;
     uint16_t last; /* inclusive, >= first */
@@ -70,7 +86,8 @@ struct config {
     } server;
     struct {
         struct config_addrs udp, tcp, tls, dtls;
-        struct config_prefixes proxy_protocol; /* who must begin connections with a PROXY header */
+        struct config_discoveries nat_discovery; /* at most one per family */
+        struct config_prefixes proxy_protocol;   /* who must begin connections with a PROXY header */
     } listen;
     struct {
         const char *certificate; /* path or "": nothing speaks TLS or DTLS then */

@@ -62,6 +62,12 @@ const struct config_key config_keys[] = {
         .doc = "STUN and TURN over TLS. Port 443 passes most firewalls."),
     KEY(listen, dtls, "dtls", LISTEN, .flags = CONFIG_RESTART, .fallback = "5349", .max = 64,
         .doc = "STUN and TURN over DTLS, and nothing in the clear. The addresses of the key udp take DTLS beside plain STUN when there is a certificate."),
+    KEY(listen, nat_discovery, "nat-discovery", DISCOVERIES, .flags = CONFIG_RESTART, .max = 2,
+        .doc = "Lets clients find out how their NAT maps and filters (RFC 5780), over UDP. "
+               "Takes two addresses of this machine and two ports, such as 203.0.113.1:3478/203.0.113.2:3479, one such line per family: "
+               "the server then listens at all four combinations, beside the key udp where that has one of them already, and answers from each. "
+               "Behind a NAT both addresses need a public one of their own in external-address. "
+               "Off by default: answers grow from 32 to 68 bytes, and few clients ask."),
     KEY(listen, proxy_protocol, "proxy-protocol", PREFIXES, .max = MANY,
         .doc = "Load balancers in front of this server. "
                "Their TCP connections must begin with a PROXY header (version 1 or 2) that names the real client; nobody else's may. "

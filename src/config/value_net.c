@@ -103,6 +103,39 @@ static void format_external(const struct config_key *key, const void *item, bool
     }
 }
 
+static int parse_discovery(const struct config_key *key, const char *text, void *out, struct config_parse *parse) {
+    struct config_discovery *d = out;
+    char first[ADDR_TEXT_MAX];
+    const char *slash = strchr(text, '/');
+    size_t len = slash ? (size_t)(slash - text) : 0;
+    (void)key;
+    if (!slash || text_copy(first, sizeof first, text, len) < 0 || addr_parse(&d->first, first) < 0 ||
+        addr_parse(&d->second, slash + 1) < 0 || d->first.port == 0 || d->second.port == 0) {
+        return config_complain(parse,
+                               "expected two addresses of this machine and two ports, as in "
+                               "203.0.113.1:3478/203.0.113.2:3479; found \"%.60s\"",
+                               text);
+    }
+    if (d->first.family != d->second.family) {
+        return config_complain(parse, "\"%.80s\" mixes IPv4 and IPv6; give a line for each", text);
+    }
+    if (addr_is_any(&d->first) || addr_is_any(&d->second)) {
+        return config_complain(parse, "a wildcard is no address to answer from: name two addresses");
+    }
+    if (addr_equal_ip(&d->first, &d->second) || d->first.port == d->second.port) {
+        return config_complain(parse, "both the addresses and the ports must differ; found \"%.80s\"", text);
+    }
+    return 1;
+}
+
+static void format_discovery(const struct config_key *key, const void *item, bool reveal, FILE *out) {
+    const struct config_discovery *d = item;
+    char text[ADDR_TEXT_MAX];
+    (void)key, (void)reveal;
+    fputs(addr_format(&d->first, text), out);
+    fprintf(out, "/%s", addr_format(&d->second, text));
+}
+
 const struct config_value_ops config_listen_ops = {"ADDR:PORT", sizeof(struct addr), true, parse_listen, format_listen};
 const struct config_value_ops config_addresses_ops = {"address", sizeof(struct addr), true, parse_address,
                                                       format_address};
@@ -110,3 +143,5 @@ const struct config_value_ops config_prefixes_ops = {"prefix", sizeof(struct pre
                                                      format_prefix};
 const struct config_value_ops config_externals_ops = {"auto, ADDR or PUBLIC/PRIVATE", sizeof(struct config_external),
                                                       true, parse_external, format_external};
+const struct config_value_ops config_discoveries_ops = {"ADDR:PORT/ADDR:PORT", sizeof(struct config_discovery), true,
+                                                        parse_discovery, format_discovery};

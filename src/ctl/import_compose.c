@@ -1,6 +1,9 @@
 /* From coturn's options to keys of turnout. */
 #include "ctl/import_internal.h"
 
+#include "base/text.h"
+
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -153,6 +156,50 @@ static void put_listener(struct import *im, const struct listener *l) {
     }
 }
 
+/* The n-th listening-ip of a family, or NULL. */
+static const struct import_entry *listening_ip(const struct import *im, bool ipv6, unsigned n) {
+    for (size_t i = 0; i < im->entry_count; i++) {
+        const struct import_entry *e = &im->entries[i];
+        if (strcmp(e->option->name, "listening-ip") == 0 && (strchr(e->value, ':') != NULL) == ipv6 && n-- == 0) {
+            return e;
+        }
+    }
+    return NULL;
+}
+
+static uint64_t port_of(const struct import_entry *e, uint64_t fallback) {
+    uint64_t port;
+    return e && text_parse_u64(&port, e->value, strlen(e->value)) == 0 && port > 0 ? port : fallback;
+}
+
+static bool put_discovery(struct import *im, bool ipv6) {
+    const struct import_entry *first = listening_ip(im, ipv6, 0), *second = listening_ip(im, ipv6, 1);
+    const struct import_entry *other = import_last(im, "alt-listening-port");
+    char text[2 * VALUE_MAX + 64];
+    uint64_t p = port_of(import_last(im, "listening-port"), 3478);
+    uint64_t q = port_of(other, p + 1);
+    if (!first || !second) {
+        return false;
+    }
+    snprintf(text, sizeof text, ipv6 ? "[%s]:%" PRIu64 "/[%s]:%" PRIu64 : "%s:%" PRIu64 "/%s:%" PRIu64, first->value, p,
+             second->value, q);
+    import_put(im, "listen.nat-discovery", other ? other : second, NULL, text);
+    return true;
+}
+
+/* coturn does it by itself as soon as it has two addresses. */
+static void put_discoveries(struct import *im) {
+    const struct import_entry *other = import_last(im, "alt-listening-port");
+    if (import_has(im, "no-rfc5780") || import_has(im, "no-udp")) {
+        return;
+    }
+    bool ipv4 = put_discovery(im, false), ipv6 = put_discovery(im, true);
+    if (other && !ipv4 && !ipv6) {
+        (void)import_note(im, IMPORT_NOT_NEEDED, other->line, "alt-listening-port",
+                          "without two listening-ip of one family coturn does not use it either");
+    }
+}
+
 static void put_aux_server(struct import *im, const struct import_entry *e) {
     if (!import_has(im, "no-udp")) {
         import_put(im, "listen.udp", e, NULL, e->value);
@@ -180,6 +227,7 @@ static void put_listeners(struct import *im) {
             put_proxy_port(im, &im->entries[i]);
         }
     }
+    put_discoveries(im);
     import_put(im, "http.listen", NULL, "coturn serves no pages; delete this line to serve them", "none");
     import_put(im, "http.tls-listen", NULL, "coturn serves no pages; delete this line to serve them", "none");
 }

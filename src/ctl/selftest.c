@@ -26,6 +26,7 @@ struct trial {
 
 static const struct trial trials[] = {
     {"udp", PROBE_UDP, NULL, "STUN over UDP"},
+    {"nat-discovery", PROBE_UDP, NULL, "STUN for NAT discovery"},
     {"tcp", PROBE_TCP, NULL, "STUN over TCP"},
     {"tls", PROBE_TLS, NULL, "STUN over TLS"},
     {"dtls", PROBE_DTLS, NULL, "STUN over DTLS"},

@@ -9,31 +9,67 @@
 #include <unistd.h>
 
 const char *listen_kind_name(enum listen_kind kind) {
-    static const char *const names[LISTEN_KIND_COUNT] = {"udp", "tcp", "tls", "dtls", "http", "https", "stats"};
+    static const char *const names[LISTEN_KIND_COUNT] = {"udp",  "nat-discovery", "tcp",   "tls",
+                                                         "dtls", "http",          "https", "stats"};
     return names[kind];
 }
 
+bool listen_kind_is_udp(enum listen_kind kind) {
+    return kind == LISTEN_UDP || kind == LISTEN_NAT_DISCOVERY || kind == LISTEN_DTLS;
+}
+
+static int add(struct listen_list *list, enum listen_kind kind, const struct addr *addr) {
+    if (list->count == LISTEN_MAX) {
+        log_error("daemon", "too many listeners", LF_UINT("limit", LISTEN_MAX));
+        return -ENOBUFS;
+    }
+    list->items[list->count++] = (struct listen_address){.kind = kind, .addr = *addr};
+    return 0;
+}
+
+/* A wildcard listener receives at an address and answers from it as well as one of its own. */
+static bool covers(const struct config_addrs *list, const struct addr *at) {
+    for (size_t i = 0; i < list->count; i++) {
+        const struct addr *a = &list->items[i];
+        if (a->port == at->port && a->family == at->family && (addr_is_any(a) || addr_equal_ip(a, at))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static int add_discovery(struct listen_list *out, const struct config *config) {
+    const struct config_discoveries *list = &config->listen.nat_discovery;
+    int rc = 0;
+    for (size_t i = 0; i < list->count; i++) {
+        for (int corner = 0; corner < 4 && rc == 0; corner++) {
+            struct addr at = config_discovery_corner(&list->items[i], corner);
+            rc = covers(&config->listen.udp, &at) ? 0 : add(out, LISTEN_NAT_DISCOVERY, &at);
+        }
+    }
+    return rc;
+}
+
 int listen_list_make(struct listen_list *out, const struct config *config) {
+    static const struct config_addrs nothing = {0};
     const struct config_addrs *sources[LISTEN_KIND_COUNT] = {
-        [LISTEN_UDP] = &config->listen.udp,        [LISTEN_TCP] = &config->listen.tcp,
-        [LISTEN_TLS] = &config->listen.tls,        [LISTEN_DTLS] = &config->listen.dtls,
-        [LISTEN_HTTP] = &config->http.listen,      [LISTEN_STATS] = &config->stats.listen,
-        [LISTEN_HTTPS] = &config->http.tls_listen,
+        [LISTEN_NAT_DISCOVERY] = &nothing,      [LISTEN_UDP] = &config->listen.udp,
+        [LISTEN_TCP] = &config->listen.tcp,     [LISTEN_TLS] = &config->listen.tls,
+        [LISTEN_DTLS] = &config->listen.dtls,   [LISTEN_HTTP] = &config->http.listen,
+        [LISTEN_STATS] = &config->stats.listen, [LISTEN_HTTPS] = &config->http.tls_listen,
     };
     bool tls = config->tls.certificate[0] != '\0';
     out->count = 0;
     for (int kind = 0; kind < LISTEN_KIND_COUNT; kind++) {
         bool wanted = tls || (kind != LISTEN_TLS && kind != LISTEN_DTLS && kind != LISTEN_HTTPS);
         for (size_t i = 0; wanted && i < sources[kind]->count; i++) {
-            if (out->count == LISTEN_MAX) {
-                log_error("daemon", "too many listeners", LF_UINT("limit", LISTEN_MAX));
-                return -ENOBUFS;
+            int rc = add(out, (enum listen_kind)kind, &sources[kind]->items[i]);
+            if (rc < 0) {
+                return rc;
             }
-            out->items[out->count++] =
-                (struct listen_address){.kind = (enum listen_kind)kind, .addr = sources[kind]->items[i]};
         }
     }
-    return 0;
+    return add_discovery(out, config);
 }
 
 static int probe(const struct addr *addr, int type) {
@@ -63,7 +99,7 @@ int listen_list_probe(struct listen_list *list) {
     for (size_t i = 0; i < list->count && rc == 0; i++) {
         struct listen_address *at = &list->items[i];
         if (at->addr.port != 0) {
-            rc = probe(&at->addr, at->kind == LISTEN_UDP || at->kind == LISTEN_DTLS ? SOCK_DGRAM : SOCK_STREAM);
+            rc = probe(&at->addr, listen_kind_is_udp(at->kind) ? SOCK_DGRAM : SOCK_STREAM);
             rc = rc < 0 ? listen_result(at, rc) : 0;
         }
     }

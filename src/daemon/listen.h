@@ -10,6 +10,7 @@ struct config;
 
 enum listen_kind {
     LISTEN_UDP,
+    LISTEN_NAT_DISCOVERY, /* like UDP: what [listen] nat-discovery needs beyond that */
     LISTEN_TCP,
     LISTEN_TLS,
     LISTEN_DTLS,
@@ -32,8 +33,9 @@ struct listen_list {
     struct listen_address items[LISTEN_MAX];
 };
 
-/* "udp", "tcp", "tls", "dtls", "http", "https", "stats". */
+/* "udp", "nat-discovery", "tcp", "tls", "dtls", "http", "https", "stats". */
 const char *listen_kind_name(enum listen_kind kind);
+bool listen_kind_is_udp(enum listen_kind kind);
 /* TLS and DTLS listeners only when there is a certificate. -ENOBUFS beyond LISTEN_MAX. */
 int listen_list_make(struct listen_list *out, const struct config *config);
 /* Is somebody else there? The workers' sockets share their ports (SO_REUSEPORT), so the kernel would let a second

@@ -245,7 +245,7 @@ int worker_open_listeners(struct worker *w, struct listen_list *list) {
     for (size_t i = 0; i < list->count && rc == 0; i++) {
         struct listen_address *at = &list->items[i];
         if (at->kind != LISTEN_STATS) {
-            bool udp = at->kind == LISTEN_UDP || at->kind == LISTEN_DTLS;
+            bool udp = listen_kind_is_udp(at->kind);
             rc = listen_result(at, udp ? open_udp(w, &at->addr, at->kind == LISTEN_DTLS) : open_stream(w, at));
         }
     }

@@ -71,6 +71,11 @@ static int deny_own_listeners(struct peer_rules_builder *b, const struct relay_s
             rc = deny_listener(b, &s->addresses, &lists[l]->items[i]);
         }
     }
+    for (size_t i = 0; i < config->listen.nat_discovery.count; i++) {
+        for (int corner = 0; corner < 4 && rc == 0; corner++) {
+            rc = deny_at(b, &s->addresses, config_discovery_corner(&config->listen.nat_discovery.items[i], corner));
+        }
+    }
     return rc;
 }
 
@@ -111,6 +116,17 @@ static int copy_secrets(struct relay_settings *s, const struct relay_extras *ext
     return 0;
 }
 
+static void fill_discovery(struct relay_settings *s) {
+    const struct config_discoveries *list = &s->config->listen.nat_discovery;
+    for (size_t i = 0; i < list->count && i < TURN_DISCOVERIES_MAX; i++) {
+        struct turn_discovery *d = &s->turn.discovery[s->turn.discovery_count++];
+        *d = (struct turn_discovery){.local = {list->items[i].first, list->items[i].second}};
+        for (int n = 0; n < 2; n++) {
+            d->told[n] = relay_addresses_told(&s->addresses, &d->local[n]);
+        }
+    }
+}
+
 static void fill_turn(struct relay_settings *s, const struct relay_extras *extras) {
     const struct config *c = s->config;
     struct turn_settings *t = &s->turn;
@@ -126,6 +142,7 @@ static void fill_turn(struct relay_settings *s, const struct relay_extras *extra
     t->worker_count = (uint8_t)extras->worker_count;
     t->max_lifetime_s = (uint32_t)(c->relay.max_lifetime_us / 1000000);
     t->challenge_rate = 200;
+    fill_discovery(s);
     t->peers = s->peers;
     t->quota = extras->quota;
     memcpy(t->nonce_key, extras->nonce_key, sizeof t->nonce_key);

@@ -3,6 +3,7 @@
  * sound; at the end, with all clients gone, nothing may be left: no relay, no quota, no timer.
  * covers: src/proto/turn/allocate.c src/proto/turn/allocation.c src/proto/turn/attrs.c src/proto/turn/auth.c
  * covers: src/proto/turn/binding.c src/proto/turn/channel.c src/proto/turn/data.c src/proto/turn/limit.c
+ * covers: src/proto/turn/discovery.c
  * covers: src/proto/turn/nonce.c src/proto/turn/output.c src/proto/turn/pending.c src/proto/turn/permission.c
  * covers: src/proto/turn/quota.c src/proto/turn/refresh.c src/proto/turn/reply.c src/proto/turn/request.c
  * covers: src/proto/turn/reservation.c src/proto/turn/server.c src/proto/turn/settings.c */
@@ -262,6 +263,45 @@ static void step_world(void) {
     w.ports = what & 16 ? 4 : 64;
 }
 
+/* A Binding request while NAT behaviour discovery is on: the answer goes to the source's address and no other, and
+ * where it may be sent elsewhere or padded it is not longer than the request. */
+static void step_discover(void) {
+    static const uint16_t types[] = {STUN_ATTR_CHANGE_REQUEST, STUN_ATTR_RESPONSE_PORT, STUN_ATTR_PADDING,
+                                     STUN_ATTR_SOFTWARE};
+    enum { SHORTEST = 32 + 8 };
+    struct client *c = pick();
+    unsigned count = reader_u8(&script) % 5;
+    client_begin(c, STUN_BINDING);
+    for (unsigned i = 0; i < count; i++) {
+        uint8_t choice = reader_u8(&script);
+        size_t len = choice & 8 ? reader_u8(&script) : 4;
+        const uint8_t *value = reader_bytes(&script, len);
+        if (value) {
+            stun_write_bytes(&c->w, types[choice % 4], value, len);
+        }
+    }
+    if (count & 1) {
+        stun_write_fingerprint(&c->w);
+    }
+    long len = stun_write_end(&c->w);
+    w.settings.discovery[0] = (struct turn_discovery){{test_addr("192.0.2.200:3478"), test_addr("192.0.2.201:3479")},
+                                                      {test_addr("192.0.2.200:3478"), test_addr("192.0.2.201:3479")}};
+    w.settings.discovery_count = 1;
+    check(world_configure(&w) == 0 && len > 0, "settings refused");
+    world_input(&w, &c->tuple, c->request, (size_t)len);
+    w.settings.discovery_count = 0;
+    struct stun_msg msg;
+    if (w.replies > 0 && stun_msg_parse(&msg, c->request, (size_t)len) == 0) {
+        bool bounded =
+            w.reply_code == 0 && (stun_msg_has(&msg, STUN_ATTR_RESPONSE_PORT) || stun_msg_has(&msg, STUN_ATTR_PADDING));
+        check(w.replies == 1 && addr_equal_ip(&w.reply_to.remote, &c->tuple.remote), "an answer to somebody else");
+        check(w.reply_to.remote.port == c->tuple.remote.port || w.reply_to.remote.port >= 1024, "a port below 1024");
+        check(!bounded || w.reply_len <= (size_t)len || w.reply_len <= SHORTEST, "an answer longer than its request");
+        check(stun_msg_parse(&msg, w.reply, w.reply_len) == 0, "an answer that does not parse");
+    }
+    check(world_configure(&w) == 0, "settings refused");
+}
+
 static void step_answer(void) {
     if (reader_u8(&script) & 1) {
         if (w.questions_relay > 0) {
@@ -427,15 +467,15 @@ static void end(void) {
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
-    static void (*const steps[])(void) = {step_allocate,  step_refresh,    step_permit, step_bind,
-                                          step_bind_many, step_attributes, step_raw,    step_resend,
-                                          step_sleep,     step_identity,   step_admin,  step_world,
-                                          step_answer,    step_gone,       step_kill,   step_packets};
+    static void (*const steps[])(void) = {step_allocate,   step_refresh, step_permit, step_bind,  step_bind_many,
+                                          step_attributes, step_raw,     step_resend, step_sleep, step_identity,
+                                          step_admin,      step_world,   step_answer, step_gone,  step_kill,
+                                          step_packets,    step_discover};
     start();
     filled = false;
     reader_init(&script, data, size);
     for (unsigned i = 0; i < STEPS_MAX && reader_left(&script) > 0 && !script.failed; i++) {
-        steps[reader_u8(&script) % 16]();
+        steps[reader_u8(&script) % (sizeof steps / sizeof steps[0])]();
         check_world();
     }
     end();

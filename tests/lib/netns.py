@@ -102,6 +102,21 @@ class Network:
         """One more address, on the loopback interface."""
         self._ip_in(member, "addr", "add", f"{address}/{128 if ':' in address else 32}", "dev", "lo")
 
+    def hide(self, member, behind, nat="masquerade", forward_ports=False):
+        """A further namespace, 192.168.77.2, whose packets leave through member `behind`, which translates them by that
+        statement of nft; with forward_ports it lets everything from outside in to it (endpoint-independent filtering)."""
+        space = self._make(member)
+        self._ip_in(behind, "link", "add", "inside", "type", "veth", "peer", "name", "eth0", "netns", space)
+        for place, link, address in ((behind, "inside", "192.168.77.1"), (member, "eth0", "192.168.77.2")):
+            self._ip_in(place, "addr", "add", f"{address}/24", "dev", link)
+            self._ip_in(place, "link", "set", link, "up")
+        self._ip_in(member, "route", "add", "default", "via", "192.168.77.1")
+        process.run(self.inside(behind, "sysctl", "-qw", "net.ipv4.ip_forward=1"))
+        into = "iifname eth0 udp dport 1024-65535 dnat to 192.168.77.2;" if forward_ports else ""
+        process.run(self.inside(behind, "nft", "add table ip nat; add chain ip nat post { type nat hook postrouting "
+                                               f"priority 100; oifname eth0 meta l4proto udp {nat}; }}; add chain ip nat "
+                                               f"pre {{ type nat hook prerouting priority -100; {into} }}"))
+
     def nft(self, member, rule):
         process.run(self.inside(member, "nft", rule))
 

@@ -136,6 +136,11 @@ struct request {
     uint64_t credential_expiry_s;
     uint16_t unknown[UNKNOWN_MAX];
     size_t unknown_count;
+    /* NAT behaviour discovery */
+    const struct turn_discovery *discovery; /* the addresses the request came to, or NULL */
+    const struct five_tuple *reply_path;    /* of a success response, when it is not the client's */
+    struct five_tuple changed_path;
+    bool bare; /* the reply carries no SOFTWARE */
 };
 
 /* attrs.c */
@@ -232,6 +237,12 @@ void channel_drop_expired(struct turn_allocation *a, uint64_t now_us);
 /* Sets each channel's `permitted` after the permissions changed. */
 void channel_sync(struct turn_allocation *a);
 void channel_judge_again(struct turn_server *s, struct turn_allocation *a);
+
+/* discovery.c: NAT behaviour discovery (RFC 5780). NULL: this request did not come to one of its addresses. */
+const struct turn_discovery *discovery_find(const struct request *r);
+bool discovery_attr_known(uint16_t type);
+/* Makes the reply to a Binding request; r->discovery is set. */
+int discovery_answer(struct request *r);
 
 /* allocate.c, refresh.c, binding.c */
 int handle_allocate(struct request *r);

@@ -9,7 +9,7 @@ static void begin(struct request *r, enum stun_class class) {
  * lengthen what a forged source gets. */
 static void finish(struct request *r, int code) {
     struct turn_server *s = r->server;
-    bool known = r->authenticated || code == 0;
+    bool known = (r->authenticated || code == 0) && !r->bare;
     if (known && s->settings->software[0] != '\0') {
         stun_write_text(&r->reply, STUN_ATTR_SOFTWARE, s->settings->software);
     }
@@ -24,7 +24,8 @@ static void finish(struct request *r, int code) {
     if (len < 0) {
         return; /* OpenSSL failed: an unsigned reply would be worse than none */
     }
-    struct turn_output *out = output_push(s, TURN_OUTPUT_REPLY, r->client);
+    bool elsewhere = code == 0 && r->reply_path;
+    struct turn_output *out = output_push(s, TURN_OUTPUT_REPLY, elsewhere ? r->reply_path : r->client);
     out->reply.bytes = s->reply;
     out->reply.len = (size_t)len;
     out->reply.method = r->msg->method;

@@ -101,7 +101,9 @@ static bool forward_to_owner(struct request *r) {
 }
 
 static int check_unknown(struct request *r) {
-    r->unknown_count = stun_msg_unknown(r->msg, turn_attr_known, r->unknown, UNKNOWN_MAX - 1);
+    r->discovery = r->msg->method == STUN_BINDING ? discovery_find(r) : NULL;
+    r->unknown_count =
+        stun_msg_unknown(r->msg, r->discovery ? discovery_attr_known : turn_attr_known, r->unknown, UNKNOWN_MAX - 1);
     return r->unknown_count > 0 ? 420 : 0;
 }
 

@@ -22,7 +22,7 @@ enum {
     TURN_PENDING_MAX = 1024,         /* requests that wait for a key or a relay port */
     TURN_PENDING_MESSAGE_MAX = 1500, /* bytes of such a request; a longer one gets 400 */
     TURN_RESERVATIONS_MAX = 256,     /* reserved ports that wait for their token: 30 s each */
-    TURN_MESSAGE_BYTES_MAX = 1280,   /* a reply */
+    TURN_MESSAGE_BYTES_MAX = 1792,   /* a reply; only one with PADDING is longer than 1280 */
     TURN_REALM_MAX = 127,
     TURN_SOFTWARE_MAX = 127,
     TURN_USER_TEXT_MAX = 128, /* of a user name in an event; a longer one is cut there */
@@ -46,6 +46,13 @@ struct turn_quota {
 /* The part of a user name that quotas and limits count, within user: after the ':' of an ephemeral name, so that fresh
  * credentials of the same user do not evade them. */
 const char *turn_quota_name(const char *user);
+/* Two addresses and two ports of one family for NAT behaviour discovery (RFC 5780): listeners are at all four
+ * combinations. The same seen from outside, when a NAT is between. */
+struct turn_discovery {
+    struct addr local[2]; /* A1:P1 and A2:P2, which differ in both */
+    struct addr told[2];
+};
+enum { TURN_DISCOVERIES_MAX = 2 };
 
 /* Everything is copied but `peers`, which must live until the next configure has returned (or free). */
 struct turn_settings {
@@ -66,6 +73,8 @@ struct turn_settings {
     uint32_t
         challenge_rate; /* 401 and 438 replies per second to one UDP source (IPv6: /64), beyond: silence; 0: no cap */
     uint8_t nonce_key[32]; /* the same in all workers and over reloads; from base/rng.h */
+    struct turn_discovery discovery[TURN_DISCOVERIES_MAX];
+    size_t discovery_count; /* 0: CHANGE-REQUEST, RESPONSE-PORT and PADDING get 420 */
     const struct peer_rules *peers;
     struct turn_quota quota; /* take may be NULL: no quota */
 };
@@ -116,7 +125,7 @@ void turn_server_timeout(struct turn_server *s, uint64_t now_us); /* (poll) */
 /* ---- output */
 
 enum turn_output_type {
-    TURN_OUTPUT_REPLY,       /* send bytes to client */
+    TURN_OUTPUT_REPLY,       /* send bytes to client, whose local address may be another than the request's */
     TURN_OUTPUT_OPEN_RELAY,  /* open a relay port, answer with turn_server_relay_opened or _failed */
     TURN_OUTPUT_CLOSE_RELAY, /* close this handle */
     TURN_OUTPUT_LOOKUP_KEY,  /* look up a user's key, answer with turn_server_key */

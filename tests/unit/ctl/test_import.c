@@ -132,6 +132,29 @@ static void listeners_are_made_of_addresses_and_ports(void **state) {
     done(&r);
 }
 
+static void two_addresses_of_a_family_discover_nats(void **state) {
+    struct result r;
+    (void)state;
+    const char *text = translate(&r, "listening-ip=192.0.2.1\nlistening-ip=2001:db8::1\nlistening-ip=192.0.2.2\n"
+                                     "listening-ip=2001:db8::2\nlistening-port=3000\nalt-listening-port=3100\n");
+    has(text, "nat-discovery = 192.0.2.1:3000/192.0.2.2:3100\n");
+    has(text, "nat-discovery = [2001:db8::1]:3000/[2001:db8::2]:3100\n");
+    done(&r);
+    becomes("listening-ip=192.0.2.1\nlistening-ip=192.0.2.2\n", "nat-discovery = 192.0.2.1:3478/192.0.2.2:3479\n");
+    text = translate(&r, "listening-ip=192.0.2.1\nlistening-ip=192.0.2.2\nno-rfc5780\n");
+    has_not(text, "\nnat-discovery");
+    done(&r);
+    text = translate(&r, "listening-ip=192.0.2.1\nlistening-ip=192.0.2.2\nno-udp\n");
+    has_not(text, "\nnat-discovery");
+    done(&r);
+    is_told("listening-ip=192.0.2.1\nalt-listening-port=3100\n",
+            "line 2: alt-listening-port: not needed: without two listening-ip of one family");
+    /* Both would be told as one public address: turnout refuses that, so it is left out and told. */
+    text = translate(&r, "listening-ip=10.0.0.1\nlistening-ip=10.0.0.2\nexternal-ip=203.0.113.1\n");
+    has_not(text, "\nnat-discovery");
+    done(&r);
+}
+
 static void a_flag_with_no_is_off(void **state) {
     (void)state;
     becomes("no-tcp=0\n", "tcp = 3478\n");
@@ -359,6 +382,7 @@ int main(void) {
         cmocka_unit_test(values_become_keys),
         cmocka_unit_test(values_in_every_form_are_read),
         cmocka_unit_test(listeners_are_made_of_addresses_and_ports),
+        cmocka_unit_test(two_addresses_of_a_family_discover_nats),
         cmocka_unit_test(a_flag_with_no_is_off),
         cmocka_unit_test(ranges_become_prefixes),
         cmocka_unit_test(what_is_allowed_wins_over_a_narrower_denial),
