@@ -18,15 +18,16 @@ struct auth_secrets;
 struct config_report;
 struct event;
 struct http_server;
+struct peer_scoped_rule;
 struct signal_service;
 struct static_site;
 
 enum { DAEMON_WORKERS_MAX = 64, DAEMON_SIGNALS = 4 };
 
-/* What the relays need of the database: peer rules as text, and whether there are users. */
+/* What the relays need of the database: peer rules, and whether there are users. */
 struct daemon_rules {
-    char **allow, **deny;
-    size_t allow_count, deny_count;
+    struct peer_scoped_rule *items;
+    size_t count;
     bool has_users;
 };
 
@@ -94,6 +95,8 @@ int daemon_start_services(struct daemon *d);
 /* rules.c: reads the peer rules of the database now and whenever they change. */
 int daemon_watch_rules(struct daemon *d);
 int daemon_load_rules(struct daemon *d);
+/* They have been changed: now, not when the store notices. */
+void daemon_rules_changed(struct daemon *d);
 void daemon_rules_free(struct daemon_rules *rules);
 /* verbs.c: the control socket and the stats pages. */
 int daemon_start_admin(struct daemon *d);

@@ -45,10 +45,8 @@ static int make_relay_settings(struct daemon *d, const struct config *config, co
     struct relay_extras extras = {
         .secrets = list,
         .secret_count = count,
-        .allow_peer = (const char *const *)d->rules.allow,
-        .allow_count = d->rules.allow_count,
-        .deny_peer = (const char *const *)d->rules.deny,
-        .deny_count = d->rules.deny_count,
+        .rules = d->rules.items,
+        .rule_count = d->rules.count,
         .has_users = d->rules.has_users,
         .quota = daemon_turn_quota(d),
         .nonce_key = d->nonce_key,

@@ -4,13 +4,14 @@
 #include "base/log.h"
 #include "config/config.h"
 #include "daemon/daemon.h"
+#include "proto/turn/peer_scopes.h"
 #include "store/store.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { RULES_MAX = 10000 };
+enum { RULES_MAX = 20000 };
 
 struct rules_job {
     struct store_job job;
@@ -20,40 +21,43 @@ struct rules_job {
 };
 
 void daemon_rules_free(struct daemon_rules *rules) {
-    for (size_t i = 0; i < rules->allow_count; i++) {
-        free(rules->allow[i]);
+    for (size_t i = 0; i < rules->count; i++) {
+        free((char *)(uintptr_t)rules->items[i].realm); /* one block for both names */
     }
-    for (size_t i = 0; i < rules->deny_count; i++) {
-        free(rules->deny[i]);
-    }
-    free(rules->allow);
-    free(rules->deny);
+    free(rules->items);
     *rules = (struct daemon_rules){0};
 }
 
-static int append(char ***list, size_t *count, const char *text) {
-    if (*count == RULES_MAX) {
+/* Room for one more; doubles. */
+static int grow(struct daemon_rules *rules) {
+    bool full = (rules->count & (rules->count - 1)) == 0;
+    if (rules->count == RULES_MAX) {
         return -ENOBUFS;
     }
-    char **bigger = realloc(*list, (*count + 1) * sizeof *bigger);
-    if (!bigger) {
-        return -ENOMEM;
+    if (full) {
+        size_t room = rules->count ? rules->count * 2 : 1;
+        struct peer_scoped_rule *bigger = reallocarray(rules->items, room, sizeof *bigger);
+        if (!bigger) {
+            return -ENOMEM;
+        }
+        rules->items = bigger;
     }
-    *list = bigger;
-    bigger[*count] = strdup(text);
-    if (!bigger[*count]) {
-        return -ENOMEM;
-    }
-    ++*count;
     return 0;
 }
 
 static int take_rule(void *ctx, const struct store_peer_rule *rule) {
     struct daemon_rules *rules = ctx;
-    char text[ADDR_TEXT_MAX];
-    prefix_format(&rule->prefix, text);
-    return rule->allow ? append(&rules->allow, &rules->allow_count, text)
-                       : append(&rules->deny, &rules->deny_count, text);
+    size_t realm_size = strlen(rule->realm) + 1, user_size = strlen(rule->user) + 1;
+    int rc = grow(rules);
+    char *names = rc == 0 ? malloc(realm_size + user_size) : NULL;
+    if (!names) {
+        return rc < 0 ? rc : -ENOMEM;
+    }
+    memcpy(names, rule->realm, realm_size);
+    memcpy(names + realm_size, rule->user, user_size);
+    rules->items[rules->count++] = (struct peer_scoped_rule){
+        .realm = names, .user = names + realm_size, .prefix = rule->prefix, .allow = rule->allow};
+    return 0;
 }
 
 static int load(struct store_db *db, const struct config *config, struct daemon_rules *out) {
@@ -85,8 +89,7 @@ static void done(struct store_job *job) {
     free(r);
 }
 
-static void changed(void *ctx) {
-    struct daemon *d = ctx;
+void daemon_rules_changed(struct daemon *d) {
     struct rules_job *r = d->rules_loading ? NULL : calloc(1, sizeof *r);
     if (!r) {
         return; /* a load is under way; the store tells of later changes again */
@@ -102,6 +105,8 @@ static void changed(void *ctx) {
     }
 }
 
+static void changed(void *ctx) { daemon_rules_changed(ctx); }
+
 int daemon_watch_rules(struct daemon *d) { return store_watch(d->store, d->control, changed, d); }
 
 /* Before the first listener opens, so that no denied peer is reached in between. */
@@ -113,5 +118,10 @@ int daemon_load_rules(struct daemon *d) {
     }
     rc = load(db, d->config, &d->rules);
     store_db_close(db);
-    return rc == -ENOMEM ? rc : 0;
+    if (rc < 0) {
+        log_error("daemon", "peer rules of the database cannot be read", LF_TEXT("path", d->config->database.path),
+                  LF_ERROR(rc));
+    }
+    /* A rule that is not understood, or too many: rather no relay than one without them. */
+    return rc == -ENOMEM || rc == -EBADMSG || rc == -ENOBUFS ? rc : 0;
 }

@@ -85,6 +85,11 @@ static bool answer_rows(struct errand *e) {
 
 static void done(struct store_job *job) {
     struct errand *e = (struct errand *)(void *)job;
+    bool rules =
+        e->verb == ADMIN_VERB_PEER_ALLOW || e->verb == ADMIN_VERB_PEER_DENY || e->verb == ADMIN_VERB_PEER_REMOVE;
+    if (job->result == 0 && rules) {
+        daemon_rules_changed(e->daemon); /* sessions obey at once, not when the store notices */
+    }
     if (job->result < 0) {
         answer_failure(e);
     } else if (!json_is_array(e->result.data)) {

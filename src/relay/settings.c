@@ -1,8 +1,7 @@
 #include "relay/settings.h"
 
-#include "base/log.h"
 #include "config/config.h"
-#include "proto/turn/peer_rules.h"
+#include "proto/turn/peer_scopes.h"
 
 #include <errno.h>
 #include <stdatomic.h>
@@ -14,28 +13,27 @@ struct relay_settings {
     const struct config *config;
     struct turn_settings turn;
     struct peer_rules *peers;
+    struct peer_scopes *scopes; /* NULL: none */
     char **secrets;
     struct relay_addresses addresses;
 };
 
 /* ---- peer rules ---- */
 
-static int add_rules(struct peer_rules_builder *b, const char *const *rules, size_t count, bool allow) {
-    for (size_t i = 0; i < count; i++) {
-        int rc = peer_rules_add(b, rules[i], allow);
-        if (rc < 0) {
-            log_error("relay", "malformed peer rule", LF_TEXT("rule", rules[i]), LF_ERROR(rc));
-            return rc;
-        }
+/* Those for everybody; peer_scopes_new takes the others. */
+static int add_rules(struct peer_rules_builder *b, const struct relay_extras *extras) {
+    int rc = 0;
+    for (size_t i = 0; i < extras->rule_count && rc == 0; i++) {
+        const struct peer_scoped_rule *rule = &extras->rules[i];
+        rc = rule->realm[0] || rule->user[0] ? 0 : peer_rules_add_prefix(b, &rule->prefix, rule->allow);
     }
-    return 0;
+    return rc;
 }
 
 static int add_prefixes(struct peer_rules_builder *b, const struct config_prefixes *list, bool allow) {
-    char text[ADDR_TEXT_MAX];
     int rc = 0;
     for (size_t i = 0; i < list->count && rc == 0; i++) {
-        rc = peer_rules_add(b, prefix_format(&list->items[i], text), allow);
+        rc = peer_rules_add_prefix(b, &list->items[i], allow);
     }
     return rc;
 }
@@ -86,15 +84,14 @@ static int make_rules(struct relay_settings *s, const struct relay_extras *extra
     }
     int rc = add_prefixes(b, &s->config->relay.allow_peer, true);
     rc = rc < 0 ? rc : add_prefixes(b, &s->config->relay.deny_peer, false);
-    rc = rc < 0 ? rc : add_rules(b, extras->allow_peer, extras->allow_count, true);
-    rc = rc < 0 ? rc : add_rules(b, extras->deny_peer, extras->deny_count, false);
+    rc = rc < 0 ? rc : add_rules(b, extras);
     rc = rc < 0 ? rc : deny_own_listeners(b, s);
     if (rc < 0) {
         peer_rules_builder_free(b);
         return rc;
     }
     s->peers = peer_rules_compile(b);
-    return s->peers ? 0 : -ENOMEM;
+    return s->peers ? peer_scopes_new(&s->scopes, extras->rules, extras->rule_count) : -ENOMEM;
 }
 
 /* ---- the snapshot ---- */
@@ -144,6 +141,7 @@ static void fill_turn(struct relay_settings *s, const struct relay_extras *extra
     t->challenge_rate = 200;
     fill_discovery(s);
     t->peers = s->peers;
+    t->scopes = s->scopes;
     t->quota = extras->quota;
     memcpy(t->nonce_key, extras->nonce_key, sizeof t->nonce_key);
 }
@@ -185,6 +183,7 @@ void relay_settings_unref(const struct relay_settings *settings) {
     }
     free(s->secrets);
     peer_rules_free(s->peers);
+    peer_scopes_free(s->scopes);
     relay_addresses_deinit(&s->addresses);
     config_unref(s->config);
     free(s);

@@ -9,16 +9,15 @@
 #include <stddef.h>
 
 struct config;
+struct peer_scoped_rule;
 struct relay_settings;
 
 /* What the configuration file does not hold. */
 struct relay_extras {
     const char *const *secrets; /* shared secrets, the first signs */
     size_t secret_count;
-    const char *const *allow_peer; /* rules from the database */
-    size_t allow_count;
-    const char *const *deny_peer;
-    size_t deny_count;
+    const struct peer_scoped_rule *rules; /* of the database */
+    size_t rule_count;
     const struct relay_mapping *mappings; /* what STUN found, for external-address = auto */
     size_t mapping_count;
     bool has_users; /* of the database: clients are told to send USERHASH */
@@ -27,7 +26,7 @@ struct relay_extras {
     unsigned worker_count;
 };
 
-/* -EINVAL when a rule is malformed (logged), -ENOMEM. */
+/* -ENOMEM, -ENOBUFS: too many rules. */
 int relay_settings_new(const struct relay_settings **out, const struct config *config,
                        const struct relay_extras *extras);
 const struct relay_settings *relay_settings_ref(const struct relay_settings *settings); /* any thread */

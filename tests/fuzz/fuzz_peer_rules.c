@@ -1,7 +1,8 @@
 /* Peer rules: lines of '+' or '-' and a rule. What the compiled table says must be what a plain search through the
  * rules says, at the ends of every rule and just beyond.
- * covers: src/proto/turn/peer_rules.c */
-#include "proto/turn/peer_rules.h"
+ * The same lines are then spread over everybody, a realm and a user.
+ * covers: src/proto/turn/peer_rules.c src/proto/turn/peer_scopes.c */
+#include "proto/turn/peer_scopes.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -145,6 +146,47 @@ static void add_line(struct peer_rules_builder *b, const char *text, const struc
     line_count++;
 }
 
+/* Of all that name him: the longest prefix, then the narrowest scope, then the one that allows. */
+static bool scoped_verdict(const struct peer_rules *built_in, const struct addr *a) {
+    int best = -1;
+    bool allow = false;
+    for (size_t i = 0; i < line_count; i++) {
+        int weight = lines[i].prefix.len * 8 + (int)(i % 4) * 2 + lines[i].allow;
+        if (lines[i].exact.family == AF_UNSPEC && prefix_contains(&lines[i].prefix, a) && weight > best) {
+            best = weight;
+            allow = lines[i].allow;
+        }
+    }
+    return best >= 0 ? allow : peer_rules_allow(built_in, a);
+}
+
+static void check_scopes(const struct peer_rules *built_in) {
+    static const char *const names[4][2] = {{"", ""}, {"r", ""}, {"", "u"}, {"r", "u"}};
+    struct peer_scoped_rule rules[LINES_MAX];
+    struct peer_rules_builder *b = peer_rules_builder_new();
+    struct peer_scopes *scopes;
+    size_t count = 0;
+    for (size_t i = 0; i < line_count; i++) {
+        if (lines[i].exact.family == AF_UNSPEC && !lines[i].is_range) {
+            rules[count++] =
+                (struct peer_scoped_rule){names[i % 4][0], names[i % 4][1], lines[i].prefix, lines[i].allow};
+            check(i % 4 || (b && peer_rules_add_prefix(b, &lines[i].prefix, lines[i].allow) == 0));
+        }
+    }
+    struct peer_rules *everybody = peer_rules_compile(b);
+    check(everybody && peer_scopes_new(&scopes, rules, count) == 0);
+    struct peer_scope scope = peer_scopes_find(scopes, everybody, "r", "u");
+    struct peer_scope nobody = peer_scopes_find(scopes, everybody, "u", "r");
+    check(nobody.count == 1);
+    for (size_t i = 0; i < line_count; i++) {
+        bool allowed = peer_scope_allow(&scope, &lines[i].first);
+        check((peer_scope_judge_ip(&scope, &lines[i].first) == PEER_ALLOWED) == allowed);
+        check(!is_plain(&lines[i].first) || allowed == scoped_verdict(built_in, &lines[i].first));
+    }
+    peer_scopes_free(scopes);
+    peer_rules_free(everybody);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     static struct peer_rules *built_in;
     if (!built_in) {
@@ -167,6 +209,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         data += len;
         size -= len;
     }
+    check_scopes(built_in);
     for (size_t i = 0; i < line_count; i++) {
         if (lines[i].exact.family == AF_UNSPEC && i % 2) {
             check(peer_rules_add_addr(b, &lines[i].last, lines[i].allow) == 0);

@@ -2,6 +2,7 @@
 #include "lib/turn_world.h"
 
 #include "base/error.h"
+#include "proto/turn/peer_scopes.h"
 
 #include <errno.h>
 #include <setjmp.h>
@@ -184,6 +185,39 @@ static void reload_ends_permissions_that_new_rules_deny(void **state) {
     assert_int_equal(turn_peer_to_client(a, &gone), -ERR_FORBIDDEN);
     assert_false(turn_server_send_allowed(w.server, a, &port));
     assert_int_equal(a->permission_count, 1);
+}
+
+/* Rules of one user, by name also when the name is that of a short-lived credential. */
+static void reload_ends_permissions_of_the_user_that_is_denied(void **state) {
+    (void)state;
+    struct peer_scoped_rule rule = {.realm = "example.org", .user = "carol", .allow = false};
+    struct peer_scopes *scopes;
+    struct addr peer = test_addr("203.0.113.9:5000");
+    struct client d;
+    assert_int_equal(prefix_parse(&rule.prefix, "203.0.113.0/24"), 0);
+    assert_int_equal(peer_scopes_new(&scopes, &rule, 1), 0);
+    client_init(&d, &w, 7);
+    client_set_ephemeral(&d, "north", w.now.wall_s + 100, "carol");
+    assert_int_equal(client_allocate(&d), 0); /* c has one already */
+    for (int i = 0; i < 2; i++) {
+        struct client *who = i == 0 ? &c : &d;
+        assert_int_equal(client_permit(who, "203.0.113.9:5000"), 0);
+        assert_int_equal(client_bind(who, 0x4000, "203.0.113.9:5000"), 0);
+        assert_int_equal(client_permit(who, "198.51.100.7:5000"), 0);
+    }
+    w.settings.scopes = scopes;
+    assert_int_equal(world_configure(&w), 0);
+    assert_non_null(turn_channel_to_peer(client_allocation(&c), 0x4000));
+    assert_null(turn_channel_to_peer(client_allocation(&d), 0x4000));
+    assert_int_equal(client_allocation(&d)->permission_count, 1);
+    assert_true(turn_peer_to_client(client_allocation(&d), &peer) < 0);
+    assert_false(turn_server_send_allowed(w.server, client_allocation(&d), &peer));
+    assert_int_equal(client_permit(&d, "203.0.113.9:5000"), 403);
+    assert_int_equal(client_bind(&d, 0x4001, "203.0.113.9:5000"), 403);
+    w.settings.scopes = NULL;
+    assert_int_equal(world_configure(&w), 0);
+    assert_int_equal(client_permit(&d, "203.0.113.9:5000"), 0);
+    peer_scopes_free(scopes);
 }
 
 static void family_of_another_relay_gets_443(void **state) {
@@ -390,6 +424,7 @@ int main(void) {
         T(own_listeners_are_refused_while_own_media_address_is_reachable),
         T(relay_loops_need_a_listener_as_peer_and_are_refused),
         T(reload_ends_permissions_that_new_rules_deny),
+        T(reload_ends_permissions_of_the_user_that_is_denied),
         T(family_of_another_relay_gets_443),
         T(peer_without_permission_is_dropped_both_ways),
         T(create_permission_takes_all_peers_or_none),

@@ -58,8 +58,9 @@ void channel_sync(struct turn_allocation *a) {
 }
 
 void channel_judge_again(struct turn_server *s, struct turn_allocation *a) {
+    struct peer_scope scope = permission_scope(s, a);
     for (size_t i = a->channel_count; i-- > 0;) {
-        if (!peer_rules_allow(s->settings->plain.peers, &a->channels[i].peer)) {
+        if (!peer_scope_allow(&scope, &a->channels[i].peer)) {
             a->channels[i] = a->channels[--a->channel_count];
         }
     }

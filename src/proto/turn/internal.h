@@ -6,6 +6,7 @@
 #include "proto/stun/stun.h"
 #include "proto/turn/allocation.h"
 #include "proto/turn/peer_rules.h"
+#include "proto/turn/peer_scopes.h"
 #include "proto/turn/server.h"
 
 #define US_PER_S 1000000ULL
@@ -219,6 +220,8 @@ int quota_take(struct request *r);
 void quota_give(struct turn_server *s, const char *user);
 
 /* permission.c */
+/* The peer rules in force for an allocation. */
+struct peer_scope permission_scope(const struct turn_server *s, const struct turn_allocation *a);
 struct turn_permission *permission_find(const struct turn_allocation *a, const struct addr *ip);
 /* Room for n more. -ENOSPC, -ENOMEM. */
 int permission_reserve(struct turn_allocation *a, size_t n);

@@ -36,7 +36,7 @@ struct peer_rules {
     struct exact *exact; /* sorted by address and port */
     size_t exact_count;
     size_t segment_count;
-    struct segment segments[LENGTHS_MAX]; /* the longest prefixes of a family first */
+    struct segment *segments; /* the longest prefixes of a family first */
 };
 
 /* What is not a public unicast address (IANA's special-purpose registries; RFC 8656 section 21.1.4). */
@@ -105,8 +105,12 @@ static int push_exact(struct peer_rules_builder *b, const struct addr *a, bool a
     return 0;
 }
 
+struct peer_rules_builder *peer_rules_builder_empty(void) {
+    return calloc(1, sizeof(struct peer_rules_builder));
+}
+
 struct peer_rules_builder *peer_rules_builder_new(void) {
-    struct peer_rules_builder *b = calloc(1, sizeof *b);
+    struct peer_rules_builder *b = peer_rules_builder_empty();
     for (size_t i = 0; b && i < sizeof built_in / sizeof built_in[0]; i++) {
         struct prefix prefix;
         if (prefix_parse(&prefix, built_in[i]) < 0 || push_rule(b, &prefix, false) < 0) {
@@ -190,6 +194,12 @@ static int add_range_text(struct peer_rules_builder *b, const char *text, const 
     return add_range(b, &first, &last, allow);
 }
 
+int peer_rules_add_prefix(struct peer_rules_builder *b, const struct prefix *prefix, bool allow) {
+    struct prefix own = *prefix;
+    canonicalise(&own);
+    return push_rule(b, &own, allow);
+}
+
 int peer_rules_add(struct peer_rules_builder *b, const char *text, bool allow) {
     const char *dash = strchr(text, '-');
     struct prefix prefix;
@@ -198,8 +208,7 @@ int peer_rules_add(struct peer_rules_builder *b, const char *text, bool allow) {
         return add_range_text(b, text, dash, allow);
     }
     if (prefix_parse(&prefix, text) == 0) {
-        canonicalise(&prefix);
-        return push_rule(b, &prefix, allow);
+        return peer_rules_add_prefix(b, &prefix, allow);
     }
     if (addr_parse(&exact, text) < 0 || exact.port == 0 || exact.scope) {
         return -EINVAL;
@@ -261,31 +270,44 @@ static size_t drop_equal_exact(struct exact *exact, size_t count) {
     return kept;
 }
 
-static void cut_segments(struct peer_rules *rules, size_t count) {
-    struct segment *last = NULL;
+/* -1: no memory. */
+static int cut_segments(struct peer_rules *rules, size_t count) {
+    struct segment cut[LENGTHS_MAX], *last = NULL;
     for (size_t i = 0; i < count; i++) {
         const struct prefix *p = &rules->rules[i].prefix;
         if (!last || last->family != p->family || last->len != p->len) {
-            last = &rules->segments[rules->segment_count++];
+            last = &cut[rules->segment_count++];
             *last = (struct segment){.family = p->family, .len = p->len, .first = i};
         }
         last->count++;
     }
+    rules->segments = calloc(rules->segment_count + 1, sizeof cut[0]);
+    if (!rules->segments) {
+        return -1;
+    }
+    memcpy(rules->segments, cut, rules->segment_count * sizeof cut[0]);
+    return 0;
 }
 
 struct peer_rules *peer_rules_compile(struct peer_rules_builder *b) {
     struct peer_rules *rules = calloc(1, sizeof *rules);
     if (rules) {
-        qsort(b->rules, b->count, sizeof *b->rules, compare_rules);
+        if (b->count > 0) {
+            qsort(b->rules, b->count, sizeof *b->rules, compare_rules);
+        }
         rules->rules = b->rules;
-        cut_segments(rules, drop_equal_rules(b->rules, b->count));
         if (b->exact_count > 0) {
             qsort(b->exact, b->exact_count, sizeof *b->exact, compare_exact);
         }
         rules->exact = b->exact;
         rules->exact_count = drop_equal_exact(b->exact, b->exact_count);
+        size_t kept = drop_equal_rules(b->rules, b->count);
         b->rules = NULL;
         b->exact = NULL;
+        if (cut_segments(rules, kept) < 0) {
+            peer_rules_free(rules);
+            rules = NULL;
+        }
     }
     peer_rules_builder_free(b);
     return rules;
@@ -295,6 +317,7 @@ void peer_rules_free(struct peer_rules *rules) {
     if (rules) {
         free(rules->rules);
         free(rules->exact);
+        free(rules->segments);
         free(rules);
     }
 }
@@ -326,16 +349,28 @@ static const struct rule *find_in(const struct peer_rules *rules, const struct s
     return NULL;
 }
 
-static bool judge_prefixes(const struct peer_rules *rules, const struct addr *a) {
+/* The most specific rule for an address, or NULL. */
+static const struct rule *find_rule(const struct peer_rules *rules, const struct addr *a) {
     for (size_t i = 0; i < rules->segment_count; i++) {
         if (rules->segments[i].family == a->family) {
             const struct rule *rule = find_in(rules, &rules->segments[i], a->ip);
             if (rule) {
-                return rule->allow;
+                return rule;
             }
         }
     }
-    return true;
+    return NULL;
+}
+
+static bool judge_prefixes(const struct peer_scope *scope, const struct addr *a) {
+    const struct rule *best = NULL;
+    for (unsigned i = 0; i < scope->count; i++) {
+        const struct rule *rule = find_rule(scope->tables[i], a);
+        if (rule && (!best || rule->prefix.len >= best->prefix.len)) {
+            best = rule;
+        }
+    }
+    return !best || best->allow;
 }
 
 /* Where IPv6 forms keep an IPv4 address: offset of its bytes, and whether they are inverted (Teredo). */
@@ -354,7 +389,7 @@ static const struct {
 };
 
 /* False when an IPv4 address inside is itself denied. */
-static bool judge_embedded(const struct peer_rules *rules, const struct addr *a) {
+static bool judge_embedded(const struct peer_scope *scope, const struct addr *a) {
     if (addr_is_loopback(a)) {
         return true; /* ::1 is an address of its own (RFC 4291 section 2.5.3), not an IPv4-compatible 0.0.0.1 */
     }
@@ -368,18 +403,18 @@ static bool judge_embedded(const struct peer_rules *rules, const struct addr *a)
             ip[k] = (uint8_t)(a->ip[embeddings[i].offset + k] ^ (embeddings[i].inverted ? 0xff : 0));
         }
         addr_from_bytes(&inner, ip, sizeof ip, 0);
-        if (!judge_prefixes(rules, &inner)) {
+        if (!judge_prefixes(scope, &inner)) {
             return false;
         }
     }
     return true;
 }
 
-static bool judge_every_port(const struct peer_rules *rules, const struct addr *a) {
+static bool judge_every_port(const struct peer_scope *scope, const struct addr *a) {
     if (a->family == AF_UNSPEC) {
         return false;
     }
-    return judge_prefixes(rules, a) && (a->family == AF_INET || judge_embedded(rules, a));
+    return judge_prefixes(scope, a) && (a->family == AF_INET || judge_embedded(scope, a));
 }
 
 /* The first entry not before (ip, port). */
@@ -396,8 +431,9 @@ static size_t lower_bound(const struct peer_rules *rules, const struct addr *a) 
     return low;
 }
 
-enum peer_verdict peer_rules_judge_ip(const struct peer_rules *rules, const struct addr *ip) {
-    bool usual = judge_every_port(rules, ip);
+enum peer_verdict peer_scope_judge_ip(const struct peer_scope *scope, const struct addr *ip) {
+    const struct peer_rules *rules = scope->tables[0];
+    bool usual = judge_every_port(scope, ip);
     struct addr key = *ip;
     key.port = 0;
     for (size_t i = lower_bound(rules, &key); i < rules->exact_count && addr_equal_ip(&rules->exact[i].addr, ip); i++) {
@@ -408,10 +444,19 @@ enum peer_verdict peer_rules_judge_ip(const struct peer_rules *rules, const stru
     return usual ? PEER_ALLOWED : PEER_DENIED;
 }
 
-bool peer_rules_allow(const struct peer_rules *rules, const struct addr *peer) {
+bool peer_scope_allow(const struct peer_scope *scope, const struct addr *peer) {
+    const struct peer_rules *rules = scope->tables[0];
     size_t i = lower_bound(rules, peer);
     if (i < rules->exact_count && compare_addr(&rules->exact[i].addr, peer) == 0) {
         return rules->exact[i].allow;
     }
-    return judge_every_port(rules, peer);
+    return judge_every_port(scope, peer);
+}
+
+enum peer_verdict peer_rules_judge_ip(const struct peer_rules *rules, const struct addr *ip) {
+    return peer_scope_judge_ip(&(struct peer_scope){.tables = {rules}, .count = 1}, ip);
+}
+
+bool peer_rules_allow(const struct peer_rules *rules, const struct addr *peer) {
+    return peer_scope_allow(&(struct peer_scope){.tables = {rules}, .count = 1}, peer);
 }

@@ -37,15 +37,21 @@ int permission_reserve(struct turn_allocation *a, size_t n) {
     return 0;
 }
 
+struct peer_scope permission_scope(const struct turn_server *s, const struct turn_allocation *a) {
+    const struct turn_settings *plain = &s->settings->plain;
+    return peer_scopes_find(plain->scopes, plain->peers, a->realm, turn_quota_name(a->user));
+}
+
 void permission_refresh(struct turn_server *s, struct turn_allocation *a, const struct addr *peer) {
     struct turn_permission *p = permission_find(a, peer);
+    struct peer_scope scope = permission_scope(s, a);
     if (!p) {
         p = &a->permissions[a->permission_count++];
         p->ip = *peer;
         p->ip.port = 0;
     }
     p->expiry_us = s->now_us + PERMISSION_LIFETIME_S * US_PER_S;
-    p->by_port = peer_rules_judge_ip(s->settings->plain.peers, peer) == PEER_BY_PORT;
+    p->by_port = peer_scope_judge_ip(&scope, peer) == PEER_BY_PORT;
 }
 
 static void remove_at(struct turn_allocation *a, size_t i) {
@@ -61,8 +67,9 @@ void permission_drop_expired(struct turn_allocation *a, uint64_t now_us) {
 }
 
 void permission_judge_again(struct turn_server *s, struct turn_allocation *a) {
+    struct peer_scope scope = permission_scope(s, a);
     for (size_t i = a->permission_count; i-- > 0;) {
-        enum peer_verdict verdict = peer_rules_judge_ip(s->settings->plain.peers, &a->permissions[i].ip);
+        enum peer_verdict verdict = peer_scope_judge_ip(&scope, &a->permissions[i].ip);
         a->permissions[i].by_port = verdict == PEER_BY_PORT;
         if (verdict == PEER_DENIED) {
             remove_at(a, i);
@@ -71,8 +78,8 @@ void permission_judge_again(struct turn_server *s, struct turn_allocation *a) {
 }
 
 int permission_check_peer(const struct request *r, const struct addr *peer, bool with_port) {
-    const struct peer_rules *rules = r->server->settings->plain.peers;
-    bool allowed = with_port ? peer_rules_allow(rules, peer) : peer_rules_judge_ip(rules, peer) != PEER_DENIED;
+    struct peer_scope scope = permission_scope(r->server, r->allocation);
+    bool allowed = with_port ? peer_scope_allow(&scope, peer) : peer_scope_judge_ip(&scope, peer) != PEER_DENIED;
     if (!allowed) {
         return 403;
     }
@@ -137,5 +144,9 @@ int handle_create_permission(struct request *r) {
 
 bool turn_server_send_allowed(const struct turn_server *s, const struct turn_allocation *a, const struct addr *peer) {
     const struct turn_permission *p = permission_find(a, peer);
-    return p && (!p->by_port || peer_rules_allow(s->settings->plain.peers, peer));
+    if (!p || !p->by_port) {
+        return p != NULL;
+    }
+    struct peer_scope scope = permission_scope(s, a);
+    return peer_scope_allow(&scope, peer);
 }

@@ -15,6 +15,7 @@
 #include <stdint.h>
 
 struct peer_rules;
+struct peer_scopes;
 struct turn_server;
 
 enum {
@@ -54,7 +55,7 @@ struct turn_discovery {
 };
 enum { TURN_DISCOVERIES_MAX = 2 };
 
-/* Everything is copied but `peers`, which must live until the next configure has returned (or free). */
+/* Everything is copied but `peers` and `scopes`, which must live until the next configure has returned (or free). */
 struct turn_settings {
     const char *realm;          /* 1..TURN_REALM_MAX bytes */
     const char *software;       /* NULL: replies carry no SOFTWARE */
@@ -76,7 +77,8 @@ struct turn_settings {
     struct turn_discovery discovery[TURN_DISCOVERIES_MAX];
     size_t discovery_count; /* 0: CHANGE-REQUEST, RESPONSE-PORT and PADDING get 420 */
     const struct peer_rules *peers;
-    struct turn_quota quota; /* take may be NULL: no quota */
+    const struct peer_scopes *scopes; /* rules of realms and users (by turn_quota_name); NULL: none */
+    struct turn_quota quota;          /* take may be NULL: no quota */
 };
 
 /* NULL: no memory, or settings that turn_server_configure would refuse. */
