@@ -88,6 +88,9 @@ struct config {
         struct config_addrs udp, tcp, tls, dtls;
         struct config_discoveries nat_discovery; /* at most one per family */
         struct config_prefixes proxy_protocol;   /* who must begin connections with a PROXY header */
+        uint64_t challenge_rate, binding_rate;   /* per source and second; 0: no limit, as for the next */
+        uint64_t handshake_rate;                 /* per source and second on each worker */
+        uint64_t source_connections;             /* of one source on each worker */
     } listen;
     struct {
         const char *certificate; /* path or "": nothing speaks TLS or DTLS then */

@@ -74,6 +74,19 @@ const struct config_key config_keys[] = {
                "Each of their UDP datagrams must begin with one of version 2; answers go back to the address it came from, without a header. "
                "Whoever can send packets with such a source address can name any client, so let them come from inside only. "
                "The stats listener takes no headers."),
+    KEY(listen, challenge_rate, "challenge-rate", UINT, .fallback = "200", .max = 1000000, .words = "unlimited",
+        .doc = "Refusals per second that one source gets over UDP from each worker without having shown valid credentials, the usual 401 and 438 among them; beyond that there is silence. "
+               "Sources of datagrams can be forged, and so nobody can be flooded with answers. "
+               "An IPv6 source is its /64, as for the keys below."),
+    KEY(listen, binding_rate, "binding-rate", UINT, .fallback = "unlimited", .max = 1000000, .words = "unlimited",
+        .doc = "The same for answers to Binding requests. "
+               "Such an answer is 12 bytes longer than the request (24 with IPv6), so it is little use to an attacker, "
+               "while thousands of browsers may share the address of one provider."),
+    KEY(listen, handshake_rate, "handshake-rate", UINT, .fallback = "200", .max = 1000000, .words = "unlimited",
+        .doc = "TLS and DTLS handshakes that one source may begin per second with each worker. "
+               "Connections beyond it are closed, datagrams are ignored."),
+    KEY(listen, source_connections, "source-connections", UINT, .fallback = "1000", .max = 1000000, .words = "unlimited",
+        .doc = "TCP connections that one source may hold with each worker."),
 
     KEY(tls, certificate, "certificate", PATH, .max = 3000,
         .doc = "The certificate and its chain, in PEM. Read again when the file changes."),

@@ -3,6 +3,7 @@
 
 #include "daemon/worker.h"
 #include "net/dtls.h"
+#include "net/handshakes.h"
 #include "net/loop.h"
 #include "net/proxy.h"
 #include "net/udp.h"
@@ -45,6 +46,7 @@ struct worker {
     struct loop *loop;
     struct udp_io *io;
     struct relay *relay;
+    struct handshakes handshakes;
     struct tcp *tcp;
     struct dtls_server *dtls; /* NULL: no certificate */
     struct auth_users *users;

@@ -147,10 +147,17 @@ int worker_prepare(struct worker *w, const struct worker_shared *shared, const s
     if (rc < 0) {
         return rc;
     }
-    struct tcp_options tcp = {.turn = relay_stream_handlers(w->relay), .http = shared->http, .tls = shared->tls};
+    source_rate_init(&w->handshakes.rate);
+    struct tcp_options tcp = {.turn = relay_stream_handlers(w->relay),
+                              .http = shared->http,
+                              .tls = shared->tls,
+                              .handshakes = &w->handshakes};
     w->tcp = tcp_new(w->loop, &tcp);
-    struct dtls_options dtls = {
-        .loop = w->loop, .io = w->io, .tls = shared->tls, .handlers = relay_dtls_handlers(w->relay)};
+    struct dtls_options dtls = {.loop = w->loop,
+                                .io = w->io,
+                                .tls = shared->tls,
+                                .handshakes = &w->handshakes,
+                                .handlers = relay_dtls_handlers(w->relay)};
     w->dtls = shared->tls ? dtls_server_new(&dtls) : NULL;
     return w->tcp && (w->dtls || !shared->tls) ? 0 : -ENOMEM;
 }
@@ -323,6 +330,8 @@ static void follow(void *data) {
     struct follow f;
     memcpy(&f, data, sizeof f);
     follow_proxies(f.worker, &f.config->listen.proxy_protocol);
+    f.worker->handshakes.per_second = f.config->listen.handshake_rate;
+    tcp_set_max_per_source(f.worker->tcp, f.config->listen.source_connections);
     config_unref(f.worker->config);
     f.worker->config = f.config;
 }

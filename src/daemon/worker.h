@@ -53,7 +53,7 @@ struct tcp *worker_tcp(struct worker *w);
 
 /* Swaps the relay's settings on the worker's thread; takes its own reference. -ENOBUFS. */
 int worker_configure(struct worker *w, const struct relay_settings *settings);
-/* Takes what the workers read of the configuration themselves (the proxies); a reference of its own. -ENOBUFS. */
+/* Takes what the workers read of the configuration themselves (the proxies, limits of sources); a reference of its own. -ENOBUFS. */
 int worker_follow(struct worker *w, const struct config *config);
 /* Stops taking new connections (drain). */
 int worker_drain(struct worker *w);

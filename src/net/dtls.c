@@ -245,6 +245,7 @@ struct dtls_server *dtls_server_new(const struct dtls_options *options) {
     server->fragments = fragments;
     hash_table_init(&server->peers);
     hash_key_random(&server->key);
+    loop_timer_init(&server->fragments_timer, dtls_server_forget_waiting, server);
     rng_bytes(server->cookie_key, sizeof server->cookie_key);
     return server;
 }
@@ -262,6 +263,7 @@ void dtls_server_free(struct dtls_server *server) {
         dtls_peer_end(peer);
     }
     udp_io_flush(server->options.io);
+    loop_timer_cancel(server->options.loop, &server->fragments_timer);
     hash_table_deinit(&server->peers);
     dtls_fragments_free(server->fragments);
     free(server);

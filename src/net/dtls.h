@@ -11,6 +11,7 @@
 
 struct dtls_peer;
 struct dtls_server;
+struct handshakes;
 struct loop;
 struct tls_context;
 
@@ -34,6 +35,7 @@ struct dtls_options {
     struct loop *loop;
     struct udp_io *io;
     struct tls_context *tls;
+    struct handshakes *handshakes; /* their cap, borrowed; NULL: none */
     struct dtls_handlers handlers;
 };
 

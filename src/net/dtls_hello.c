@@ -2,6 +2,7 @@
  * set. The answer is a cookie, and it is shorter than any hello. */
 #include "base/metrics.h"
 #include "net/dtls_internal.h"
+#include "net/handshakes.h"
 #include "proto/dtls/record.h"
 
 #include <errno.h>
@@ -38,6 +39,11 @@ static void take_hello(const struct arrival *a, const struct dtls_hello *hello) 
         metrics_inc(METRIC_DTLS_DROPPED_MALFORMED);
         return;
     }
+    struct handshakes *cap = a->server->options.handshakes;
+    if (cap && !source_rate_take(&cap->rate, &a->tuple.remote, cap->per_second, a->now_us)) {
+        metrics_inc(METRIC_DTLS_DROPPED_HANDSHAKE_RATE); /* the client sends it again in a second */
+        return;
+    }
     if (a->peer) {
         dtls_peer_end(a->peer);
     }
@@ -48,6 +54,22 @@ static enum metric_id reason_of(long rc) {
     return rc == -EDQUOT                     ? METRIC_DTLS_DROPPED_SOURCE
            : rc == -ENOBUFS || rc == -ENOMEM ? METRIC_DTLS_DROPPED_FULL
                                              : METRIC_DTLS_DROPPED_MALFORMED;
+}
+
+static void watch_waiting(struct dtls_server *server) {
+    if (dtls_fragments_count(server->fragments) > 0 && !server->fragments_watched) {
+        server->fragments_watched = true;
+        loop_timer_set(server->options.loop, &server->fragments_timer, DTLS_FRAGMENTS_WAIT_US);
+    }
+}
+
+void dtls_server_forget_waiting(void *ctx) {
+    struct dtls_server *server = ctx;
+    int before = (int)dtls_fragments_count(server->fragments);
+    server->fragments_watched = false;
+    dtls_fragments_expire(server->fragments, loop_refresh_now(server->options.loop));
+    metrics_add(METRIC_DTLS_HELLOS_WAITING, (int)dtls_fragments_count(server->fragments) - before);
+    watch_waiting(server);
 }
 
 /* True when the hello is whole: message and len say where it lies. */
@@ -62,6 +84,7 @@ static bool whole_hello(const struct arrival *a, const struct dtls_fragment *fra
     int before = (int)dtls_fragments_count(set);
     long rc = dtls_fragments_add(set, &a->tuple, fragment, a->now_us, a->server->hello);
     metrics_add(METRIC_DTLS_HELLOS_WAITING, (int)dtls_fragments_count(set) - before);
+    watch_waiting(a->server);
     if (rc < 0) {
         metrics_inc(reason_of(rc));
     }

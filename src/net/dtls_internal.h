@@ -30,6 +30,8 @@ struct dtls_server {
     struct hash_key key;
     uint8_t cookie_key[DTLS_COOKIE_KEY_BYTES];
     struct dtls_fragments *fragments;
+    struct loop_timer fragments_timer;
+    bool fragments_watched; /* the timer is set: hellos wait for their pieces */
     bool draining;
     uint8_t hello[DTLS_HELLO_BYTES_MAX];
     uint8_t plain[UDP_DATAGRAM_MAX];
@@ -39,6 +41,9 @@ struct dtls_server {
  * it is replaced when a client has begun anew. */
 void dtls_server_hello(struct dtls_server *server, struct udp_socket *socket, const struct udp_packet *packet,
                        struct dtls_peer *peer);
+
+/* dtls_hello.c: the timer of hellos whose pieces did not come. */
+void dtls_server_forget_waiting(void *server);
 
 /* dtls.c: begins a session whose client has proven its address; hello is one record. */
 void dtls_peer_begin(struct dtls_server *server, struct udp_socket *socket, const struct five_tuple *tuple,

@@ -5,6 +5,7 @@
 
 #include "base/log.h"
 #include "net/event_struct.h"
+#include "net/handshakes.h"
 #include "net/http_link.h"
 #include "net/loop.h"
 #include "net/pump.h"
@@ -182,7 +183,16 @@ static void on_broken(void *ctx, int rc) { tls_failed(ctx, rc); }
 
 static const struct stream_owner decrypting = {.readable = on_decrypted, .drained = on_nothing, .broken = on_broken};
 
+static bool may_shake_hands(const struct intake *in) {
+    struct handshakes *cap = in->tcp->options.handshakes;
+    return !cap || source_rate_take(&cap->rate, &in->tuple.remote, cap->per_second, loop_refresh_now(in->tcp->loop));
+}
+
 static void start_tls(struct intake *in) {
+    if (!may_shake_hands(in)) {
+        refuse(in, METRIC_TCP_REFUSED_HANDSHAKE_RATE, "too many handshakes of the source");
+        return;
+    }
     SSL *ssl = in->tcp->options.tls ? tls_session_new(in->tcp->options.tls) : NULL;
     if (!ssl) {
         refuse_class(in, STREAM_TLS);

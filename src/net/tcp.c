@@ -8,10 +8,11 @@
 
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 
-enum { DEFAULT_CONNECTIONS = 10000, DEFAULT_PER_SOURCE = 1000 };
+enum { DEFAULT_CONNECTIONS = 10000 };
 
-/* All connections of one address; freed with the last. */
+/* All connections of one source; freed with the last. */
 struct tcp_seat {
     struct tcp *tcp;
     struct addr ip;
@@ -26,13 +27,17 @@ void tcp_refuse(enum metric_id reason, const char *why, const struct addr *remot
                 LF_ADDR("peer", remote));
 }
 
+/* A subscriber has a whole IPv6 /64. */
+static size_t source_len(const struct addr *ip) { return ip->family == AF_INET6 ? 8 : 4; }
+
 static bool same_source(const void *item, const void *wanted) {
     const struct tcp_seat *seat = item;
-    return addr_equal_ip(&seat->ip, wanted);
+    const struct addr *ip = wanted;
+    return seat->ip.family == ip->family && memcmp(seat->ip.ip, ip->ip, source_len(ip)) == 0;
 }
 
 static uint64_t source_hash(const struct tcp *tcp, const struct addr *ip) {
-    return hash_bytes(&tcp->key, ip->ip, sizeof ip->ip);
+    return hash_bytes(&tcp->key, ip->ip, source_len(ip));
 }
 
 static struct tcp_seat *new_source(struct tcp *tcp, const struct addr *remote, uint64_t hash) {
@@ -55,7 +60,8 @@ struct tcp_seat *tcp_seat_take(struct tcp *tcp, const struct addr *remote, bool 
         tcp_refuse(METRIC_TCP_REFUSED_LIMIT, "connection limit", remote);
         return NULL;
     }
-    if (!proxy && seat && seat->count >= tcp->options.max_per_source) {
+    uint64_t per_source = tcp->options.max_per_source;
+    if (!proxy && seat && per_source > 0 && seat->count >= per_source) {
         tcp_refuse(METRIC_TCP_REFUSED_SOURCE_LIMIT, "connection limit of the source", remote);
         return NULL;
     }
@@ -84,9 +90,6 @@ void tcp_seat_leave(void *arg) {
 static void set_defaults(struct tcp_options *options) {
     if (options->max_connections == 0) {
         options->max_connections = DEFAULT_CONNECTIONS;
-    }
-    if (options->max_per_source == 0) {
-        options->max_per_source = DEFAULT_PER_SOURCE;
     }
 }
 
@@ -131,5 +134,7 @@ void tcp_free(struct tcp *tcp) {
 void tcp_set_proxies(struct tcp *tcp, const struct prefix *items, size_t count) {
     proxy_sources_set(&tcp->proxies, items, count);
 }
+
+void tcp_set_max_per_source(struct tcp *tcp, uint64_t max_per_source) { tcp->options.max_per_source = max_per_source; }
 
 uint32_t tcp_connection_count(const struct tcp *tcp) { return tcp->count; }

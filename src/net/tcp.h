@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct handshakes;
 struct http_server;
 struct loop;
 struct tcp;
@@ -19,11 +20,12 @@ struct tls_context;
 enum { TCP_ACCEPT_TURN = 1, TCP_ACCEPT_HTTP = 2 };
 
 struct tcp_options {
-    struct conn_handlers turn; /* turn.opened NULL: STUN/TURN is refused */
-    struct http_server *http;  /* NULL: HTTP is refused. Must outlive the worker's loop */
-    struct tls_context *tls;   /* NULL: TLS is refused */
-    uint32_t max_connections;  /* of this worker, all kinds; 0: 10000 */
-    uint32_t max_per_source;   /* connections of one IP address on this worker; 0: 1000 */
+    struct conn_handlers turn;     /* turn.opened NULL: STUN/TURN is refused */
+    struct http_server *http;      /* NULL: HTTP is refused. Must outlive the worker's loop */
+    struct tls_context *tls;       /* NULL: TLS is refused */
+    uint32_t max_connections;      /* of this worker, all kinds; 0: 10000 */
+    uint64_t max_per_source;       /* connections of one IPv4 address or IPv6 /64 on this worker; 0: no limit */
+    struct handshakes *handshakes; /* the cap of TLS handshakes, borrowed; NULL: none */
 };
 
 /* One per worker. Call before or on the loop's thread. NULL: no memory. */
@@ -36,6 +38,9 @@ void tcp_free(struct tcp *tcp);
  * port, so that the next workers bind the same) and accepts what `accept` allows. fd: a listening socket to
  * use instead (taken over, also on failure), or -1. -errno of the failing call. */
 int tcp_listener_open(struct tcp *tcp, struct addr *address, int fd, unsigned accept);
+
+/* Another limit from now on; connections that are there stay. 0: no limit. On the loop's thread. */
+void tcp_set_max_per_source(struct tcp *tcp, uint64_t max_per_source);
 
 /* Stops accepting on all listeners (drain); connections stay. On the loop's thread. */
 void tcp_stop_accepting(struct tcp *tcp);

@@ -181,6 +181,8 @@ void relay_input(struct relay *relay, const struct five_tuple *client, const uin
     int rc = turn_server_input(relay->server, client, data, len, &now);
     if (rc == -EBADMSG) {
         report_malformed(client, len);
+    } else if (rc == -EDQUOT) {
+        metrics_inc(METRIC_STUN_SILENCED);
     } else if (rc < 0) {
         metrics_inc(METRIC_STUN_IGNORED);
     }

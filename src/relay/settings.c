@@ -138,7 +138,8 @@ static void fill_turn(struct relay_settings *s, const struct relay_extras *extra
     t->anonymity = extras->has_users;
     t->worker_count = (uint8_t)extras->worker_count;
     t->max_lifetime_s = (uint32_t)(c->relay.max_lifetime_us / 1000000);
-    t->challenge_rate = 200;
+    t->challenge_rate = (uint32_t)c->listen.challenge_rate;
+    t->binding_rate = (uint32_t)c->listen.binding_rate;
     fill_discovery(s);
     t->peers = s->peers;
     t->scopes = s->scopes;

@@ -1,6 +1,7 @@
 /* What strangers and hostile users can make the server spend. */
 #include "lib/turn_world.h"
 
+#include <errno.h>
 #include <malloc.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -90,6 +91,51 @@ static void challenges_are_capped_per_source_then_silence(void **state) {
     assert_int_equal(answers_in_a_row(&c, 20), 5);
     c.tuple.remote = test_addr("[2001:db8:7:7:ffff::1]:40000"); /* the same /64 */
     assert_int_equal(answers_in_a_row(&c, 20), 0);
+}
+
+static void refusals_other_than_challenges_count_too(void **state) {
+    (void)state;
+    struct client c;
+    unsigned answered = 0;
+    w.settings.challenge_rate = 5;
+    assert_int_equal(world_configure(&w), 0);
+    client_init(&c, &w, 1);
+    for (int i = 0; i < 20; i++) { /* credentials without a realm: 400 */
+        begin(&c);
+        stun_write_text(&c.w, STUN_ATTR_USERNAME, "alice");
+        stun_write_integrity(&c.w, w.crypto, STUN_HASH_SHA1, (struct stun_span){"0123456789abcdef", 16});
+        stun_write_end(&c.w);
+        int rc = world_input(&w, &c.tuple, c.request, c.w.len);
+        assert_int_equal(rc, w.reply_len > 0 ? 0 : -EDQUOT);
+        answered += w.reply_len > 0;
+    }
+    assert_int_equal(answered, 5);
+}
+
+static unsigned bindings_in_a_row(struct client *c, unsigned requests) {
+    unsigned answered = 0;
+    for (unsigned i = 0; i < requests; i++) {
+        client_begin(c, STUN_BINDING);
+        answered += client_send(c) == 0;
+    }
+    return answered;
+}
+
+static void bindings_are_capped_when_configured_and_apart(void **state) {
+    (void)state;
+    struct client c;
+    client_init(&c, &w, 1);
+    assert_int_equal(bindings_in_a_row(&c, 1000), 1000);
+    w.settings.binding_rate = 3;
+    w.settings.challenge_rate = 5;
+    assert_int_equal(world_configure(&w), 0);
+    assert_int_equal(bindings_in_a_row(&c, 20), 3);
+    assert_int_equal(answers_in_a_row(&c, 20), 5);
+    c.tuple.transport = TRANSPORT_TLS;
+    assert_int_equal(bindings_in_a_row(&c, 20), 20);
+    c.tuple.transport = TRANSPORT_UDP;
+    world_sleep(&w, 1);
+    assert_int_equal(bindings_in_a_row(&c, 20), 3);
 }
 
 static void users_are_not_capped(void **state) {
@@ -238,6 +284,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         T(flood_of_spoofed_allocates_leaves_nothing),
         T(challenges_are_capped_per_source_then_silence),
+        T(refusals_other_than_challenges_count_too),
+        T(bindings_are_capped_when_configured_and_apart),
         T(users_are_not_capped),
         T(pending_requests_are_capped_and_all_end),
         T(request_too_long_to_wait_gets_400),

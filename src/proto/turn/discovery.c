@@ -112,9 +112,10 @@ int discovery_answer(struct request *r) {
     if (code != 0) {
         return code;
     }
-    bool within_cap = limit_challenge(r->server, r->client, r->now.now_us);
+    bool within_cap = limit_error(r->server, r->client);
     if (!within_cap && has_any(&w)) {
-        return REQUEST_WAITS; /* for ever: silence */
+        r->silenced = true;
+        return REQUEST_WAITS; /* for ever */
     }
     stun_write_xor_addr(&r->reply, STUN_ATTR_XOR_MAPPED_ADDRESS, &r->client->remote);
     if (!within_cap) {

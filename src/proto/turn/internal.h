@@ -2,6 +2,7 @@
 #pragma once
 
 #include "base/hash.h"
+#include "base/source_rate.h"
 #include "base/wheel.h"
 #include "proto/stun/stun.h"
 #include "proto/turn/allocation.h"
@@ -20,7 +21,6 @@ enum {
     PENDING_LIFETIME_S = 10,     /* a client gives up after 39.5 s; the answer comes in milliseconds or never */
     NONCE_TEXT_MAX = 48,
     UNKNOWN_MAX = 8,
-    LIMIT_BUCKETS = 2048,
     REQUEST_WAITS = 1, /* a handler's result: no reply yet */
 };
 
@@ -30,11 +30,6 @@ struct settings {
     char software[TURN_SOFTWARE_MAX + 1]; /* "": none */
     char *secrets[TURN_SECRETS_MAX];
     struct turn_settings plain; /* its pointers to strings are not used */
-};
-
-struct limit_bucket {
-    uint32_t second;
-    uint32_t count;
 };
 
 /* Something that may hold an open relay: first member of its owner, so that it can be freed as the owner. */
@@ -106,7 +101,7 @@ struct turn_server {
     char event_user[TURN_USER_TEXT_MAX + 1];
     char lookup_user[STUN_USERNAME_BYTES_MAX + 1];
     struct addr event_peer;
-    struct limit_bucket limits[LIMIT_BUCKETS];
+    struct source_rate error_rate, binding_rate;
 };
 
 enum lookup_state { LOOKUP_NOT_ASKED, LOOKUP_FOUND, LOOKUP_NONE };
@@ -130,6 +125,7 @@ struct request {
     bool nonce_expired;
     bool ephemeral; /* the credential ends at credential_expiry_s */
     bool has_quota;
+    bool silenced;      /* the source has had enough: no reply */
     bool authenticated; /* the key below has verified the request and signs the reply */
     enum lookup_state lookup;
     uint8_t key_len;
@@ -173,8 +169,9 @@ int auth_verify(struct request *r);
 const char *auth_realm(const struct request *r);
 bool auth_user_equals(const struct request *r, const char *name);
 
-/* limit.c: may another challenge go to this client? */
-bool limit_challenge(struct turn_server *s, const struct five_tuple *client, uint64_t now_us);
+/* limit.c: may this client have another error without having authenticated (or what costs as much), another binding? */
+bool limit_error(struct turn_server *s, const struct five_tuple *client);
+bool limit_binding(struct turn_server *s, const struct five_tuple *client);
 
 /* reply.c */
 void reply_begin(struct request *r);

@@ -1,25 +1,15 @@
-/* A cap on challenges, so that a server is no use as a reflector: requests without credentials have forged
- * sources. Memory is fixed; sources that share a bucket share its cap. */
+/* Caps on what strangers are answered, so that a server is no use as a reflector: their sources may be forged. */
 #include "proto/turn/internal.h"
 
-/* What one source is: an IPv4 address or an IPv6 /64. */
-static uint64_t source_hash(const struct turn_server *s, const struct addr *a) {
-    return hash_bytes(&s->hash_key, a->ip, a->family == AF_INET6 ? 8 : 4);
+/* Other transports have shown that their source is real. */
+static bool may_be_forged(const struct five_tuple *client) { return client->transport == TRANSPORT_UDP; }
+
+bool limit_error(struct turn_server *s, const struct five_tuple *client) {
+    return !may_be_forged(client) ||
+           source_rate_take(&s->error_rate, &client->remote, s->settings->plain.challenge_rate, s->now_us);
 }
 
-bool limit_challenge(struct turn_server *s, const struct five_tuple *client, uint64_t now_us) {
-    uint32_t rate = s->settings->plain.challenge_rate;
-    if (rate == 0 || client->transport != TRANSPORT_UDP) {
-        return true; /* other transports have shown that their source is real */
-    }
-    struct limit_bucket *b = &s->limits[source_hash(s, &client->remote) % LIMIT_BUCKETS];
-    uint32_t second = (uint32_t)(now_us / US_PER_S);
-    if (b->second != second) {
-        *b = (struct limit_bucket){.second = second};
-    }
-    if (b->count >= rate) {
-        return false;
-    }
-    b->count++;
-    return true;
+bool limit_binding(struct turn_server *s, const struct five_tuple *client) {
+    return !may_be_forged(client) ||
+           source_rate_take(&s->binding_rate, &client->remote, s->settings->plain.binding_rate, s->now_us);
 }

@@ -48,7 +48,8 @@ static bool offers_anonymity(const struct request *r, int code) {
 void reply_send_error(struct request *r, int code) {
     char nonce[NONCE_TEXT_MAX];
     bool challenge = code == 401 || code == 438;
-    if (challenge && !limit_challenge(r->server, r->client, r->now.now_us)) {
+    if (!r->authenticated && !limit_error(r->server, r->client)) {
+        r->silenced = true;
         return;
     }
     begin(r, STUN_ERROR);

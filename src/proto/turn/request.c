@@ -134,6 +134,9 @@ int request_serve(struct request *r) {
     if (!m) {
         return -EPROTO;
     }
+    if (m->number == STUN_BINDING && !limit_binding(r->server, r->client)) {
+        return -EDQUOT;
+    }
     int code = 0;
     if (!m->open) {
         code = r->msg->len > TURN_PENDING_MESSAGE_MAX ? 400 : auth_check_form(r);
@@ -147,5 +150,5 @@ int request_serve(struct request *r) {
     if (code != REQUEST_WAITS) {
         request_answer(r, code);
     }
-    return 0;
+    return r->silenced ? -EDQUOT : 0;
 }

@@ -11,6 +11,8 @@ struct turn_server *turn_server_new(const struct turn_settings *settings, uint64
         return NULL;
     }
     hash_key_random(&s->hash_key);
+    source_rate_init(&s->error_rate);
+    source_rate_init(&s->binding_rate);
     hash_table_init(&s->allocations);
     hash_table_init(&s->pendings);
     hash_table_init(&s->requests);

@@ -71,9 +71,9 @@ struct turn_settings {
     uint8_t worker_count;
     uint32_t nonce_lifetime_s; /* 0: 3600 */
     uint32_t max_lifetime_s;   /* 0: 3600; never below 600 */
-    uint32_t
-        challenge_rate; /* 401 and 438 replies per second to one UDP source (IPv6: /64), beyond: silence; 0: no cap */
-    uint8_t nonce_key[32]; /* the same in all workers and over reloads; from base/rng.h */
+    uint32_t challenge_rate;   /* errors (401, 438 ...) per second to one UDP source (IPv6: /64) without credentials, */
+    uint32_t binding_rate;     /* and Binding responses; beyond: silence; 0: no cap */
+    uint8_t nonce_key[32];     /* the same in all workers and over reloads; from base/rng.h */
     struct turn_discovery discovery[TURN_DISCOVERIES_MAX];
     size_t discovery_count; /* 0: CHANGE-REQUEST, RESPONSE-PORT and PADDING get 420 */
     const struct peer_rules *peers;
@@ -92,7 +92,7 @@ int turn_server_configure(struct turn_server *s, const struct turn_settings *set
 /* ---- input */
 
 /* A STUN message from a client: the whole datagram or frame. (poll) 0; -EBADMSG: not a well-formed message; -EPROTO: a
- * message that a server does not answer; -ENOBUFS: dropped, a bound was reached. */
+ * message that a server does not answer; -ENOBUFS: dropped, a bound was reached; -EDQUOT: the source has had enough. */
 int turn_server_input(struct turn_server *s, const struct five_tuple *client, const uint8_t *data, size_t len,
                       const struct turn_time *now);
 /* The client's TCP, TLS or DTLS connection is gone: its allocation and requests end. (poll) */
