@@ -89,7 +89,8 @@ const struct config_key config_keys[] = {
         .doc = "TCP connections that one source may hold with each worker."),
 
     KEY(tls, certificate, "certificate", PATH, .max = 3000,
-        .doc = "The certificate and its chain, in PEM. Read again when the file changes."),
+        .doc = "The certificate and its chain, in PEM. Read again when it or its key changes, also by a symbolic link on the way to it; "
+               "a pair that does not fit is not taken. Established sessions go on, and session tickets stay good."),
     KEY(tls, private_key, "private-key", PATH, .max = 3000,
         .doc = "The certificate's private key, in PEM, readable by the account the server runs as."),
     KEY(tls, min_version, "min-version", CHOICE, .fallback = "1.2", .words = "1.2 1.3",

@@ -13,6 +13,7 @@
 #include "config/config.h"
 #include "daemon/privileges.h"
 #include "daemon/services.h"
+#include "net/file_watch.h"
 #include "net/http_server.h"
 #include "net/static.h"
 #include "net/tcp.h"
@@ -254,6 +255,7 @@ static int start_parts(struct daemon *d) {
     rc = rc < 0 ? rc : daemon_start_services(d);
     rc = rc < 0 ? rc : daemon_start_admin(d);
     rc = rc < 0 ? rc : daemon_watch_rules(d);
+    rc = rc < 0 ? rc : daemon_watch_certificate(d);
     return rc < 0 ? rc : start_threads(d);
 }
 
@@ -359,6 +361,7 @@ void daemon_free(struct daemon *d) {
             event_free(d->signals[i]);
         }
     }
+    file_watch_free(d->certificate_files);
     tls_context_free(d->tls);
     auth_quota_free(d->quota);
     auth_secrets_unref(d->secrets);

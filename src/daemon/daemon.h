@@ -17,6 +17,7 @@ struct auth_quota;
 struct auth_secrets;
 struct config_report;
 struct event;
+struct file_watch;
 struct http_server;
 struct peer_scoped_rule;
 struct signal_service;
@@ -48,6 +49,8 @@ struct daemon {
     uint8_t nonce_key[32];
 
     struct tls_context *tls;
+    struct file_watch *certificate_files;
+    int64_t certificate_expiry_s; /* as shown in the metrics */
     struct http_server *http;
     struct http_server *stats;
     struct static_site *site;
@@ -87,6 +90,13 @@ int daemon_update_relays(struct daemon *d);
 int daemon_check_addresses(const struct config *config);
 /* Stops taking new work; ends when nothing is left or after drain-timeout. A second call ends at once. */
 void daemon_drain(struct daemon *d);
+
+/* certificate.c: after the TLS context; takes the files whenever they change. -ENOMEM. */
+int daemon_watch_certificate(struct daemon *d);
+/* The certificate and what else [tls] says in another configuration. -ERR_CONFIG, -ENOMEM: the old one stays. */
+int daemon_reload_certificate(struct daemon *d, const struct config *now);
+/* Once that configuration is in force. */
+void daemon_certificate_reloaded(struct daemon *d);
 
 /* services.c */
 /* Before the workers, then after them. */

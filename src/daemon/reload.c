@@ -8,7 +8,6 @@
 #include "daemon/daemon.h"
 #include "daemon/services.h"
 #include "net/http_server.h"
-#include "net/tls.h"
 #include "relay/settings.h"
 #include "signal/signal.h"
 
@@ -108,11 +107,10 @@ int daemon_check_addresses(const struct config *config) {
 static int apply(struct daemon *d, const struct config *now) {
     const struct auth_secrets *secrets = NULL;
     struct http_policy policy = daemon_http_policy(now);
-    struct tls_options tls = daemon_tls_options(now);
     int rc = daemon_check_addresses(now);
     rc = rc < 0 ? rc : auth_secrets_load(&secrets, now);
-    if (rc == 0 && d->tls) {
-        rc = tls_context_reload(d->tls, &tls);
+    if (rc == 0) {
+        rc = daemon_reload_certificate(d, now);
     }
     if (rc == 0) {
         rc = http_server_set_policy(d->http, &policy);
@@ -153,6 +151,7 @@ int daemon_reload(struct daemon *d) {
     }
     const struct config *old = d->config;
     d->config = now;
+    daemon_certificate_reloaded(d);
     apply_limits(d);
     update_workers(d);
     rc = daemon_update_relays(d);

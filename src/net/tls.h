@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 struct ssl_st;
 struct tls_context;
@@ -21,8 +22,10 @@ int tls_context_new(struct tls_context **out, const struct tls_options *options)
 void tls_context_free(struct tls_context *tls);
 
 /* Reads the files anew (options: new paths, or NULL for the same) and swaps the context for connections to
- * come. Any thread. On failure the old context stays: -ERR_CONFIG, -ENOMEM. */
+ * come. Sessions go on, and tickets made before are still taken. Any thread. On failure the old context stays: -ERR_CONFIG, -ENOMEM. */
 int tls_context_reload(struct tls_context *tls, const struct tls_options *options);
+/* When the certificate in force ends, in seconds since 1970; 0: that cannot be said. On the thread that reloads. */
+int64_t tls_context_expiry_s(const struct tls_context *tls);
 
 /* A server session for one connection; the caller owns it (SSL_free). Any thread. NULL: no memory. */
 struct ssl_st *tls_session_new(struct tls_context *tls);

@@ -23,6 +23,8 @@ EXCEPTIONS = {
     "src/net/http_request.c:note_header": "libmicrohttpd's callback",
     "src/net/http_upgrade.c:on_upgraded": "libmicrohttpd's callback",
     "src/net/tls.c:select_alpn": "OpenSSL's callback",
+    "src/net/tls_tickets.c:context_freed": "OpenSSL's callback",
+    "src/net/tls_tickets.c:ticket_key": "OpenSSL's callback",
 }
 
 FORBIDDEN = {
