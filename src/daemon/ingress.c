@@ -1,15 +1,11 @@
 /* The one switch every datagram passes, and the way between workers. */
 #include "base/metrics.h"
-#include "base/ring.h"
 #include "daemon/internal.h"
 #include "daemon/steer.h"
 #include "net/proxy.h"
 #include "proto/demux/demux.h"
 #include "proto/proxy/proxy.h"
 #include "relay/relay.h"
-
-#include <errno.h>
-#include <string.h>
 
 static void dispatch(struct worker *w, const struct five_tuple *client, const uint8_t *data, size_t len) {
     switch (demux_classify(data, len)) {
@@ -27,48 +23,6 @@ static void dispatch(struct worker *w, const struct five_tuple *client, const ui
 
 /* ---- between workers ---- */
 
-static void take_steered(struct worker *w, const struct steered *message) {
-    switch (message->kind) {
-    case STEERED_FROM_CLIENT:
-        if (w->paths && message->via.family != AF_UNSPEC) {
-            proxy_paths_learn(w->paths, &message->client, &message->via, true, loop_now_us(w->loop));
-        }
-        if (message->client.transport != TRANSPORT_UDP) {
-            /* Where to send what the client shall get; its connection is not ours. */
-            steer_learn(w->steer, &message->client, message->from, loop_now_us(w->loop));
-        }
-        dispatch(w, &message->client, message->data, message->len);
-        break;
-    case STEERED_TO_CLIENT:
-        relay_deliver(w->relay, &message->client, message->data, message->len);
-        break;
-    case STEERED_GONE:
-        relay_client_gone(w->relay, &message->client);
-        break;
-    }
-}
-
-static void take_all_steered(void *data) {
-    struct worker *w;
-    struct steered *message;
-    memcpy(&w, data, sizeof w);
-    atomic_store(&w->steered_waiting, 0);
-    while ((message = ring_peek(w->steered)) != NULL) {
-        take_steered(w, message);
-        udp_io_flush(w->io); /* payloads leave from the slot */
-        ring_release(w->steered);
-    }
-}
-
-struct envelope {
-    enum steered_kind kind;
-    unsigned from;
-    const struct five_tuple *client;
-    const void *data;
-    size_t len;
-    struct addr via;
-};
-
 /* The proxy that the client's datagram came through: its owner answers that way, too. */
 static struct addr via_of(struct worker *from, const struct five_tuple *client) {
     static const struct addr nobody;
@@ -78,49 +32,88 @@ static struct addr via_of(struct worker *from, const struct five_tuple *client) 
     return via ? *via : nobody;
 }
 
-static void steer(struct worker *to, const struct envelope *e) {
-    struct steered *message = e->len <= UDP_DATAGRAM_MAX ? ring_claim(to->steered) : NULL;
-    if (!message) {
-        metrics_inc(METRIC_INGRESS_DROPPED_STEERING);
-        return;
+static struct mailbox *other_worker(struct worker *w, int number) {
+    bool valid = number >= 0 && (unsigned)number < w->shared->worker_count && (unsigned)number != w->number;
+    return valid ? w->shared->workers[number]->mail : NULL;
+}
+
+static void take_from_client(struct worker *w, const struct mail *mail) {
+    if (w->paths && mail->via.family != AF_UNSPEC) {
+        proxy_paths_learn(w->paths, &mail->client, &mail->via, true, loop_now_us(w->loop));
     }
-    message->kind = e->kind;
-    message->from = e->from;
-    message->client = *e->client;
-    message->via = e->via;
-    message->len = e->len;
-    if (e->len > 0) {
-        memcpy(message->data, e->data, e->len);
+    if (mail->client.transport != TRANSPORT_UDP && mail->from != w->number) {
+        /* Where to send what the client shall get; its connection is not ours. */
+        steer_learn(w->steer, &mail->client, mail->from, loop_now_us(w->loop));
     }
-    ring_commit(to->steered, message);
-    metrics_inc(METRIC_INGRESS_STEERED);
-    if (atomic_exchange(&to->steered_waiting, 1) == 0 && loop_post(to->loop, take_all_steered, &to, sizeof to) < 0) {
-        atomic_store(&to->steered_waiting, 0); /* the next message tries again */
+    w->passing_on = (int)mail->from;
+    dispatch(w, &mail->client, mail->data, mail->len);
+    w->passing_on = -1;
+}
+
+/* A flow that arrives here belongs to another worker than we thought. */
+static void take_owner(struct worker *w, const struct mail *mail) {
+    if (mail->client.transport != TRANSPORT_UDP) {
+        relay_set_owner(w->relay, &mail->client, mail->owner);
+    } else if (mail->owner == w->number) {
+        steer_forget(w->steer, &mail->client);
+    } else {
+        steer_learn(w->steer, &mail->client, mail->owner, loop_now_us(w->loop));
     }
 }
 
-static struct worker *other_worker(struct worker *w, int number) {
-    bool valid = number >= 0 && (unsigned)number < w->shared->worker_count && (unsigned)number != w->number;
-    return valid ? w->shared->workers[number] : NULL;
+void ingress_take_mail(void *worker, const struct mail *mail) {
+    struct worker *w = worker;
+    struct relay_delivery delivery = {&mail->client, mail->from, mail->data, mail->len};
+    switch (mail->kind) {
+    case MAIL_FROM_CLIENT:
+        take_from_client(w, mail);
+        break;
+    case MAIL_TO_CLIENT:
+        relay_deliver(w->relay, &delivery);
+        break;
+    case MAIL_GONE:
+        steer_forget(w->steer, &mail->client);
+        relay_client_gone(w->relay, &mail->client);
+        break;
+    case MAIL_OWNER:
+        take_owner(w, mail);
+        break;
+    }
+    udp_io_flush(w->io); /* payloads leave from the slot */
+}
+
+/* What came by way of us goes on to a third worker: from now on it shall go there at once. */
+static void pass_on(struct worker *w, struct mail *mail, struct mailbox *to) {
+    struct mail owner = {.kind = MAIL_OWNER, .from = w->number, .owner = mail->owner, .client = mail->client};
+    struct mailbox *back = other_worker(w, w->passing_on);
+    if (back) {
+        mail_owe(w->mail, back, &owner);
+    }
+    steer_forget(w->steer, &mail->client);
+    mail->from = (unsigned)w->passing_on;
+    mail_send(to, mail);
 }
 
 void ingress_forward(void *worker, unsigned owner, const struct five_tuple *client, const void *data, size_t len) {
     struct worker *w = worker;
-    struct worker *to = other_worker(w, (int)owner);
-    struct envelope e = {STEERED_FROM_CLIENT, w->number, client, data, len, via_of(w, client)};
-    if (!to || (client->transport == TRANSPORT_UDP && steer_learn(w->steer, client, owner, loop_now_us(w->loop)) < 0)) {
+    struct mailbox *to = other_worker(w, (int)owner);
+    struct mail mail = {MAIL_FROM_CLIENT, w->number, owner, *client, data, len, via_of(w, client)};
+    if (to && w->passing_on >= 0) {
+        pass_on(w, &mail, to);
+    } else if (!to ||
+               (client->transport == TRANSPORT_UDP && steer_learn(w->steer, client, owner, loop_now_us(w->loop)) < 0)) {
         metrics_inc(METRIC_INGRESS_DROPPED_STEERING);
-        return;
+    } else {
+        mail_send(to, &mail);
     }
-    steer(to, &e);
 }
 
 void ingress_deliver(void *worker, const struct five_tuple *client, const void *data, size_t len) {
     struct worker *w = worker;
-    struct worker *to = other_worker(w, steer_find(w->steer, client, loop_now_us(w->loop)));
-    struct envelope e = {.kind = STEERED_TO_CLIENT, .from = w->number, .client = client, .data = data, .len = len};
+    struct mailbox *to = other_worker(w, steer_find(w->steer, client, loop_now_us(w->loop)));
+    struct mail mail = {.kind = MAIL_TO_CLIENT, .from = w->number, .client = *client, .data = data, .len = len};
     if (to) {
-        steer(to, &e);
+        mail_send(to, &mail);
     } else {
         metrics_inc(METRIC_INGRESS_DROPPED_STEERING);
     }
@@ -128,10 +121,10 @@ void ingress_deliver(void *worker, const struct five_tuple *client, const void *
 
 void ingress_gone(void *worker, unsigned owner, const struct five_tuple *client) {
     struct worker *w = worker;
-    struct worker *to = other_worker(w, (int)owner);
-    struct envelope e = {.kind = STEERED_GONE, .from = w->number, .client = client};
+    struct mailbox *to = other_worker(w, (int)owner);
+    struct mail mail = {.kind = MAIL_GONE, .from = w->number, .client = *client};
     if (to) {
-        steer(to, &e);
+        mail_owe(w->mail, to, &mail);
     }
 }
 
@@ -140,12 +133,12 @@ void ingress_gone(void *worker, unsigned owner, const struct five_tuple *client)
 /* True when the datagram went to the worker that owns its session. */
 static bool steer_away(struct worker *w, const struct five_tuple *client, const struct udp_packet *packet,
                        uint64_t now_us) {
-    struct worker *to = other_worker(w, steer_find(w->steer, client, now_us));
+    struct mailbox *to = other_worker(w, steer_find(w->steer, client, now_us));
     if (!to) {
         return false;
     }
-    struct envelope e = {STEERED_FROM_CLIENT, w->number, client, packet->data, packet->len, via_of(w, client)};
-    steer(to, &e);
+    struct mail mail = {MAIL_FROM_CLIENT, w->number, 0, *client, packet->data, packet->len, via_of(w, client)};
+    mail_send(to, &mail);
     return true;
 }
 

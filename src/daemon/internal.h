@@ -1,6 +1,7 @@
 /* Shared by worker.c and ingress.c: what one worker holds. */
 #pragma once
 
+#include "daemon/mail.h"
 #include "daemon/worker.h"
 #include "net/dtls.h"
 #include "net/handshakes.h"
@@ -9,7 +10,6 @@
 #include "net/udp.h"
 
 #include <event2/event.h>
-#include <stdatomic.h>
 
 enum { WORKER_LISTENERS_MAX = 64 };
 
@@ -18,22 +18,6 @@ struct worker_listener {
     struct udp_socket socket;
     struct event *event;
     bool only_dtls;
-};
-
-enum steered_kind {
-    STEERED_FROM_CLIENT, /* to the worker that owns the session */
-    STEERED_TO_CLIENT,   /* to the worker that has the client's connection */
-    STEERED_GONE,        /* that connection has ended */
-};
-
-/* A message on its way between the worker a flow arrives at and the one that owns its session. */
-struct steered {
-    enum steered_kind kind;
-    unsigned from; /* worker */
-    struct five_tuple client;
-    struct addr via; /* the proxy a datagram came through, or AF_UNSPEC */
-    size_t len;
-    uint8_t data[UDP_DATAGRAM_MAX];
 };
 
 struct worker {
@@ -51,8 +35,8 @@ struct worker {
     struct dtls_server *dtls; /* NULL: no certificate */
     struct auth_users *users;
     struct steer *steer;
-    struct ring *steered; /* from other workers */
-    _Atomic int steered_waiting;
+    struct mailbox *mail;        /* from other workers */
+    int passing_on;              /* the worker from which came the message being served, or -1: from a client */
     const struct config *config; /* the one followed */
     struct proxy_sources proxies;
     struct proxy_paths *paths; /* NULL: no proxies */
@@ -61,6 +45,7 @@ struct worker {
 };
 
 /* ingress.c */
+void ingress_take_mail(void *worker, const struct mail *mail);
 void ingress_readable(evutil_socket_t fd, short events, void *arg);
 /* The relay's hooks for sessions and connections of other workers. */
 void ingress_forward(void *worker, unsigned owner, const struct five_tuple *client, const void *data, size_t len);

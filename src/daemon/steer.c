@@ -6,7 +6,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
-enum { IDLE_US = 600 * 1000000 };
+/* A client need not say anything for the longest max-lifetime there is. */
+static const uint64_t idle_us = (uint64_t)25 * 3600 * 1000000;
 
 struct flow {
     struct five_tuple tuple;
@@ -79,7 +80,7 @@ int steer_learn(struct steer *s, const struct five_tuple *flow, unsigned owner, 
     if (!f) {
         steer_expire(s, now_us);
         if (s->flows.count >= STEER_FLOWS_MAX) {
-            return -ENOBUFS;
+            forget(s, LIST_ENTRY(s->by_age.next, struct flow, age));
         }
         f = calloc(1, sizeof *f);
         if (!f) {
@@ -98,10 +99,19 @@ int steer_learn(struct steer *s, const struct five_tuple *flow, unsigned owner, 
     return 0;
 }
 
+size_t steer_count(const struct steer *s) { return s->flows.count; }
+
+void steer_forget(struct steer *s, const struct five_tuple *flow) {
+    struct flow *f = s->flows.count > 0 ? find(s, flow) : NULL;
+    if (f) {
+        forget(s, f);
+    }
+}
+
 void steer_expire(struct steer *s, uint64_t now_us) {
     while (!list_empty(&s->by_age)) {
         struct flow *oldest = LIST_ENTRY(s->by_age.next, struct flow, age);
-        if (oldest->used_us + IDLE_US > now_us) {
+        if (oldest->used_us + idle_us > now_us) {
             return;
         }
         forget(s, oldest);

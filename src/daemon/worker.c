@@ -4,7 +4,6 @@
 #include "auth/users.h"
 #include "base/error.h"
 #include "base/log.h"
-#include "base/ring.h"
 #include "config/config.h"
 #include "daemon/internal.h"
 #include "daemon/listen.h"
@@ -22,7 +21,7 @@
 
 enum {
     INBOX_SLOTS = 4096,
-    STEERED_SLOTS = 128,
+    MAIL_SLOTS = 128,
     USERS_CACHED = 4096,
     USERHASH_BYTES = 32,
     LISTENER_RECEIVE_BUFFER = 4 << 20, /* the kernel caps it at net.core.rmem_max */
@@ -102,6 +101,7 @@ static void refund(void *ctx, void *account, size_t bytes) {
 
 static void flush(void *ctx) {
     struct worker *w = ctx;
+    mailbox_after_batch(w->mail);
     udp_io_flush(w->io);
 }
 
@@ -115,11 +115,12 @@ int worker_new(struct worker **out, unsigned number) {
     w->loop = loop_new(w->name, INBOX_SLOTS);
     w->io = udp_io_new();
     w->steer = steer_new();
-    w->steered = ring_new(STEERED_SLOTS, sizeof(struct steered));
-    if (!w->loop || !w->io || !w->steer || !w->steered) {
+    if (!w->loop || !w->io || !w->steer || mailbox_new(&w->mail, w->loop, MAIL_SLOTS) < 0) {
         worker_free(w);
         return -ENOMEM;
     }
+    w->passing_on = -1;
+    mailbox_listen(w->mail, ingress_take_mail, w);
     loop_set_after_batch(w->loop, flush, w);
     *out = w;
     return 0;
@@ -178,7 +179,7 @@ void worker_free(struct worker *w) {
     auth_users_free(w->users);
     proxy_paths_free(w->paths);
     config_unref(w->config);
-    ring_free(w->steered);
+    mailbox_free(w->mail);
     steer_free(w->steer);
     udp_io_free(w->io);
     loop_free(w->loop);

@@ -71,8 +71,16 @@ void relay_client_channel(struct relay *relay, const struct five_tuple *client, 
 bool relay_has_client(const struct relay *relay, const struct five_tuple *client);
 /* A client's connection, which another worker has, is gone. */
 void relay_client_gone(struct relay *relay, const struct five_tuple *client);
-/* Bytes for a client from the worker that owns its session: the connection is ours. */
-void relay_deliver(struct relay *relay, const struct five_tuple *client, const uint8_t *data, size_t len);
+/* Bytes for a client from the worker that owns its session: the connection is ours. Borrowed. */
+struct relay_delivery {
+    const struct five_tuple *client;
+    unsigned from; /* that worker */
+    const void *data;
+    size_t len;
+};
+void relay_deliver(struct relay *relay, const struct relay_delivery *delivery);
+/* Whose what comes from this connection of ours is from now on. */
+void relay_set_owner(struct relay *relay, const struct five_tuple *client, unsigned worker);
 /* For net/tcp: STUN/TURN streams. */
 struct conn_handlers relay_stream_handlers(struct relay *relay);
 /* For net/dtls: STUN/TURN in DTLS sessions. */

@@ -1,4 +1,4 @@
-/* STUN and TURN over TCP, TLS and DTLS: frames in, bytes out, the allocation dies with its connection. */
+/* STUN and TURN over TCP, TLS and DTLS: frames in, bytes out, the allocation dies with its connection unless it can move. */
 #include "base/metrics.h"
 #include "proto/demux/demux.h"
 #include "relay/internal.h"
@@ -79,7 +79,8 @@ static void stream_frame(void *ctx, const uint8_t *frame, size_t len) {
 /* Packets that still come for the client must not find the connection. */
 static void unlink_ports(struct relay *relay, const struct five_tuple *tuple) {
     struct turn_allocation *a = turn_client_find(relay->server, tuple);
-    for (int i = 0; a && i < a->relay_count; i++) {
+    bool linked = a && five_tuple_equal(&a->client, tuple); /* and not only about to move there */
+    for (int i = 0; linked && i < a->relay_count; i++) {
         struct relay_port *port = a->relays[i].handle;
         port->path = (struct relay_path){0};
     }
@@ -105,11 +106,21 @@ void relay_client_gone(struct relay *relay, const struct five_tuple *client) {
     relay_drain(relay);
 }
 
-void relay_deliver(struct relay *relay, const struct five_tuple *client, const uint8_t *data, size_t len) {
+void relay_set_owner(struct relay *relay, const struct five_tuple *client, unsigned worker) {
     struct relay_stream *stream = relay_stream_find(relay, client);
-    int rc = !stream        ? -ENOENT
-             : stream->dtls ? dtls_peer_send(stream->dtls, data, len)
-                            : conn_send(stream->conn, data, len);
+    if (stream) {
+        stream->owner = worker == relay->options.worker ? RELAY_OWN : (int)worker;
+    }
+}
+
+void relay_deliver(struct relay *relay, const struct relay_delivery *d) {
+    struct relay_stream *stream = relay_stream_find(relay, d->client);
+    const void *data = d->data;
+    size_t len = d->len;
+    /* Another connection may have the address by now: it is not that worker's. */
+    int rc = !stream || stream->owner != (int)d->from ? -ENOENT
+             : stream->dtls                           ? dtls_peer_send(stream->dtls, data, len)
+                                                      : conn_send(stream->conn, data, len);
     if (rc < 0) {
         metrics_inc(METRIC_RELAY_DROPPED_CLIENT_QUEUE);
     }
