@@ -121,8 +121,9 @@ const struct config_key config_keys[] = {
         .doc = "What all users together may relay, counted in the same way."),
     KEY(relay, tcp, "tcp", BOOL, .flags = CONFIG_AHEAD, .fallback = "no",
         .doc = "Whether relayed TCP connections are offered (RFC 6062). Video calls do not need them."),
-    KEY(relay, mobility, "mobility", BOOL, .flags = CONFIG_AHEAD, .fallback = "no",
-        .doc = "Whether an allocation may move to another client address (RFC 8016)."),
+    KEY(relay, mobility, "mobility", BOOL, .fallback = "no",
+        .doc = "Whether an allocation may move to another address of its client (RFC 8016), when the client asks for a ticket. "
+               "Without that a client that comes from a new address or port, say behind a NAT that has forgotten it, is a new client."),
     KEY(relay, alternate_server, "alternate-server", LISTEN, .flags = CONFIG_AHEAD, .max = 16,
         .doc = "Servers to which new clients are sent instead (300 Try Alternate). Give full addresses."),
 

@@ -57,6 +57,16 @@ static void send_to_peer(struct relay *relay, struct turn_allocation *a, const s
     }
 }
 
+/* The client's allocation. Data from where it moves to ends the move. */
+static struct turn_allocation *find_allocation(struct relay *relay, const struct five_tuple *client) {
+    struct turn_allocation *a = turn_client_find(relay->server, client);
+    if (a && turn_ends_move(a, client)) {
+        turn_server_confirm_move(relay->server, a);
+        relay_drain(relay);
+    }
+    return a;
+}
+
 void relay_channel_data(struct relay *relay, const struct five_tuple *client, const uint8_t *data, size_t len,
                         enum relay_hold hold) {
     struct payload p = {.hold = hold};
@@ -65,7 +75,7 @@ void relay_channel_data(struct relay *relay, const struct five_tuple *client, co
         drop(NULL, METRIC_RELAY_DROPPED_MALFORMED);
         return;
     }
-    struct turn_allocation *a = turn_client_find(relay->server, client);
+    struct turn_allocation *a = find_allocation(relay, client);
     const struct addr *peer = a ? turn_channel_to_peer(a, number) : NULL;
     if (!peer) {
         drop(a, a ? METRIC_RELAY_DROPPED_CHANNEL : METRIC_RELAY_DROPPED_ALLOCATION);
@@ -82,7 +92,7 @@ void relay_send_indication(struct relay *relay, const struct five_tuple *client,
         drop(NULL, METRIC_RELAY_DROPPED_MALFORMED);
         return;
     }
-    struct turn_allocation *a = turn_client_find(relay->server, client);
+    struct turn_allocation *a = find_allocation(relay, client);
     if (!a || !turn_server_send_allowed(relay->server, a, &send.peer)) {
         drop(a, a ? METRIC_RELAY_DROPPED_PERMISSION : METRIC_RELAY_DROPPED_ALLOCATION);
         return;

@@ -70,6 +70,16 @@ static void report_deleted(const struct relay *relay, const struct turn_allocati
              LF_UINT("from_client_bytes", a->from_client.bytes), LF_UINT("to_client_bytes", a->to_client.bytes));
 }
 
+static void report_moved(const struct turn_output *out) {
+    const struct turn_allocation *a = out->allocation;
+    metrics_inc(METRIC_TURN_ALLOCATIONS_MOVED);
+    metrics_add(METRIC_TURN_ALLOCATIONS_UDP + out->event.former->transport, -1);
+    metrics_add(METRIC_TURN_ALLOCATIONS_UDP + a->client.transport, 1);
+    log_info("turn", "allocation moved", LF_TEXT("session", a->id), LF_TEXT("user", a->user),
+             LF_ADDR("from", &out->event.former->remote), LF_ADDR("client", &a->client.remote),
+             LF_TEXT("transport", transport_name((enum transport)a->client.transport)));
+}
+
 static void report_denied(const struct turn_output *out) {
     static struct log_limit limit = {.burst = 20};
     struct addr no_peer = {0};
@@ -91,6 +101,13 @@ void relay_report_event(struct relay *relay, const struct turn_output *out) {
         break;
     case TURN_EVENT_DELETED:
         report_deleted(relay, a, out->event.reason);
+        break;
+    case TURN_EVENT_MOVED:
+        report_moved(out);
+        break;
+    case TURN_EVENT_ADRIFT:
+        log_info("turn", "allocation without a connection", LF_TEXT("session", a->id), LF_TEXT("user", a->user),
+                 LF_ADDR("from", &out->event.former->remote));
         break;
     case TURN_EVENT_DENIED:
         report_denied(out);

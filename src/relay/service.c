@@ -102,7 +102,7 @@ static void forward(struct relay *relay, const struct turn_output *out) {
 }
 
 static void handle_event(struct relay *relay, const struct turn_output *out) {
-    if (out->event.event == TURN_EVENT_CREATED) {
+    if (out->event.event == TURN_EVENT_CREATED || out->event.event == TURN_EVENT_MOVED) {
         link_allocation(relay, out->allocation);
         relay_limits_begin(relay, out->allocation);
     }

@@ -134,6 +134,7 @@ static void fill_turn(struct relay_settings *s, const struct relay_extras *extra
     t->dont_fragment = true;
     t->relay_ipv4 = relay_addresses_serve(&s->addresses, AF_INET);
     t->relay_ipv6 = relay_addresses_serve(&s->addresses, AF_INET6);
+    t->mobility = c->relay.mobility;
     t->sha256 = c->auth.sha256;
     t->anonymity = extras->has_users;
     t->worker_count = (uint8_t)extras->worker_count;

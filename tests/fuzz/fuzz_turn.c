@@ -4,10 +4,11 @@
  * covers: src/proto/turn/allocate.c src/proto/turn/allocation.c src/proto/turn/attrs.c src/proto/turn/auth.c
  * covers: src/proto/turn/binding.c src/proto/turn/channel.c src/proto/turn/data.c src/proto/turn/limit.c
  * covers: src/proto/turn/discovery.c
+ * covers: src/proto/turn/mobility.c
  * covers: src/proto/turn/nonce.c src/proto/turn/output.c src/proto/turn/pending.c src/proto/turn/permission.c
  * covers: src/proto/turn/quota.c src/proto/turn/refresh.c src/proto/turn/reply.c src/proto/turn/request.c
  * covers: src/proto/turn/reservation.c src/proto/turn/server.c src/proto/turn/settings.c */
-#include "lib/turn_world.h"
+#include "turn_checks.h"
 
 #include "base/error.h"
 
@@ -18,20 +19,16 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-enum { CLIENTS = 8, STEPS_MAX = 32, REPLY_TO_STRANGER_MAX = 512 };
+enum { CLIENTS = 8, STEPS_MAX = 32, REPLY_TO_STRANGER_MAX = 512, TICKETS = 4, TICKET_BYTES = 32 };
 
 static struct world w;
 static struct client clients[CLIENTS];
 static struct reader script;
+static uint8_t tickets[TICKETS][TICKET_BYTES]; /* the last ones given out */
+static unsigned ticket_count;
+static bool mobile; /* Allocates ask for tickets */
 static bool filled; /* the tables were filled once in this script: it is the dearest step */
 static struct peer_rules *strict_rules, *usual_rules;
-
-static void check(bool ok, const char *what) {
-    if (!ok) {
-        fprintf(stderr, "fuzz_turn: %s\n", what);
-        abort();
-    }
-}
 
 static struct client *pick(void) { return &clients[reader_u8(&script) % CLIENTS]; }
 
@@ -53,6 +50,29 @@ static struct addr pick_peer(void) {
     return a;
 }
 
+/* A ticket that was given out, perhaps long ago, perhaps not quite as it was. */
+static void add_ticket(struct client *c) {
+    uint8_t choice = reader_u8(&script);
+    uint8_t *ticket = tickets[choice % TICKETS];
+    if (choice & 64) {
+        uint8_t changed[TICKET_BYTES];
+        memcpy(changed, ticket, sizeof changed);
+        changed[choice % TICKET_BYTES] ^= 1;
+        stun_write_bytes(&c->w, STUN_ATTR_MOBILITY_TICKET, changed, sizeof changed);
+    } else {
+        stun_write_bytes(&c->w, STUN_ATTR_MOBILITY_TICKET, ticket, choice & 128 ? TICKET_BYTES - 1 : TICKET_BYTES);
+    }
+}
+
+static void keep_ticket(const struct client *c) {
+    const uint8_t *value;
+    size_t len;
+    if (stun_msg_bytes(&c->reply, STUN_ATTR_MOBILITY_TICKET, &value, &len) == 0) {
+        check(c->reply.class == STUN_SUCCESS && len == TICKET_BYTES && w.settings.mobility, "an odd ticket");
+        memcpy(tickets[ticket_count++ % TICKETS], value, len);
+    }
+}
+
 static void send_it(struct client *c) {
     bool known = c->nonce[0] != '\0';
     int code = client_send(c);
@@ -60,6 +80,7 @@ static void send_it(struct client *c) {
     if (c->answered) {
         check(known || w.reply_len <= REPLY_TO_STRANGER_MAX, "a long reply to a stranger");
         client_learn(c);
+        keep_ticket(c);
     }
 }
 
@@ -95,6 +116,9 @@ static void step_allocate(void) {
     if (wishes & 128) {
         stun_write_bytes(&c->w, STUN_ATTR_DONT_FRAGMENT, NULL, 0);
     }
+    if (mobile) {
+        stun_write_bytes(&c->w, STUN_ATTR_MOBILITY_TICKET, "x", wishes == 255);
+    }
     send_it(c);
 }
 
@@ -107,6 +131,9 @@ static void step_refresh(void) {
     }
     if (wishes & 4) {
         stun_write_u8(&c->w, STUN_ATTR_REQUESTED_ADDRESS_FAMILY, wishes & 8 ? 1 : reader_u8(&script) % 4);
+    }
+    if (wishes & 16) {
+        add_ticket(c);
     }
     send_it(c);
 }
@@ -261,6 +288,11 @@ static void step_world(void) {
     w.user_quota = what & 4 ? 2 : 0;
     w.total_quota = what & 8 ? 3 : 0;
     w.ports = what & 16 ? 4 : 64;
+    mobile = what & 32;
+    if (w.settings.mobility != (bool)(what & 64)) {
+        w.settings.mobility = what & 64;
+        check(world_configure(&w) == 0, "settings refused");
+    }
 }
 
 /* A Binding request while NAT behaviour discovery is on: the answer goes to the source's address and no other, and
@@ -360,6 +392,11 @@ static void step_packets(void) {
             turn_send_indication_parse(&send, buf, (size_t)n);
         }
     }
+    if (a && turn_ends_move(a, &c->tuple)) {
+        turn_server_confirm_move(w.server, client_allocation(c));
+        world_drain(&w);
+        check(client_allocation(c) == a && five_tuple_equal(&a->client, &c->tuple), "a move that goes elsewhere");
+    }
     if (a) {
         int how = turn_peer_to_client(a, &peer);
         const struct addr *back = turn_channel_to_peer(a, (uint16_t)(how > 0 ? how : 0x4000 + choice));
@@ -370,55 +407,6 @@ static void step_packets(void) {
     memcpy(buf + TURN_DATA_HEADROOM_V6, data, len);
     uint8_t *m = turn_data_indication_wrap(buf + TURN_DATA_HEADROOM_V6, len, &peer, &total);
     check(stun_msg_parse(&msg, m, total) == 0, "a Data indication that does not parse");
-}
-
-/* ---- what must hold */
-
-/* No peer and no number twice: pairs are compared at the end of a script only. */
-static void check_unique(const struct turn_allocation *a) {
-    for (unsigned i = 0; i < a->permission_count; i++) {
-        for (unsigned k = 0; k < i; k++) {
-            check(!addr_equal_ip(&a->permissions[i].ip, &a->permissions[k].ip), "a permission twice");
-        }
-    }
-    for (unsigned i = 0; i < a->channel_count; i++) {
-        bool permitted = false;
-        for (unsigned k = 0; k < a->permission_count; k++) {
-            permitted |= addr_equal_ip(&a->permissions[k].ip, &a->channels[i].peer);
-        }
-        check(a->channels[i].permitted == permitted, "a channel's permission");
-        for (unsigned k = 0; k < i; k++) {
-            check(a->channels[i].number != a->channels[k].number &&
-                      !addr_equal(&a->channels[i].peer, &a->channels[k].peer),
-                  "a channel twice");
-        }
-    }
-}
-
-static void check_allocation(const struct turn_allocation *a) {
-    check(!a->dying && a->relay_count >= 1 && a->relay_count <= TURN_RELAYS_MAX, "relays");
-    check(a->permission_count <= a->permission_room && a->permission_room <= TURN_PERMISSIONS_MAX, "permissions");
-    check(a->channel_count <= a->channel_room && a->channel_room <= TURN_CHANNELS_MAX, "channels");
-    check(a->expiry_us > w.now.now_us - 100000, "outlived its time");
-    for (unsigned i = 0; i < a->permission_count; i++) {
-        check(peer_rules_judge_ip(w.settings.peers, &a->permissions[i].ip) != PEER_DENIED, "a forbidden peer");
-        check(a->permissions[i].expiry_us + 100000 > w.now.now_us, "a permission outlived its time");
-    }
-    for (unsigned i = 0; i < a->channel_count; i++) {
-        check(peer_rules_allow(w.settings.peers, &a->channels[i].peer), "a channel to a forbidden peer");
-    }
-}
-
-static void check_world(void) {
-    uint32_t cursor = 0;
-    unsigned relays = 0;
-    for (struct turn_allocation *a; (a = turn_server_next(w.server, &cursor));) {
-        check_allocation(a);
-        relays += a->relay_count;
-    }
-    check(relays <= w.open_relays, "an allocation on a closed relay");
-    check(turn_server_count(w.server) <= w.total, "an allocation without quota");
-    check(w.total <= CLIENTS * 2, "quota leaks");
 }
 
 static void start(void) {
@@ -438,6 +426,9 @@ static void start(void) {
     w.ports = 64;
     w.questions_key = w.questions_relay = 0;
     w.settings.strict_expiry = w.settings.sha256 = w.settings.anonymity = false;
+    w.settings.mobility = mobile = false;
+    memset(tickets, 0, sizeof tickets);
+    ticket_count = 0;
     w.settings.relay_ipv6 = w.settings.dont_fragment = true;
     w.settings.realm = "example.org";
     w.settings.software = NULL;
@@ -453,13 +444,13 @@ static void start(void) {
 static void end(void) {
     uint32_t cursor = 0;
     for (struct turn_allocation *a; (a = turn_server_next(w.server, &cursor));) {
-        check_unique(a);
+        turn_check_unique(a);
     }
     for (unsigned i = 0; i < CLIENTS; i++) {
         turn_server_client_gone(w.server, &clients[i].tuple);
         world_drain(&w);
     }
-    world_sleep(&w, 32);
+    world_sleep(&w, 302); /* what could be taken up again ends by itself */
     check(turn_server_count(w.server) == 0, "an allocation is left");
     check(w.open_relays == 0, "a relay is left");
     check(w.total == 0, "quota is left");
@@ -476,7 +467,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     reader_init(&script, data, size);
     for (unsigned i = 0; i < STEPS_MAX && reader_left(&script) > 0 && !script.failed; i++) {
         steps[reader_u8(&script) % (sizeof steps / sizeof steps[0])]();
-        check_world();
+        turn_check_world(&w, CLIENTS);
     }
     end();
     return 0;

@@ -21,15 +21,6 @@ CLIENTS, MESSAGES = 4, 60
 METHODS = {"channels": ["-c"], "send indications": ["-c", "-s"], "two allocations": ["-c", "-y"]}
 
 
-def uclient_of_dtls_1_2(folder):
-    """What to put before turnutils_uclient. Left alone it speaks DTLS 1.0, which is refused, half of the time."""
-    if not shutil.which("cc"):
-        raise tap.Skip("no cc")
-    library = folder / "dtls12.so"
-    process.run(["cc", "-shared", "-fPIC", "-Wno-deprecated-declarations", "-o", library, HERE / "dtls12_only.c"])
-    return ["env", f"LD_PRELOAD={library}"]
-
-
 def dtls_uclient(server, echo, inside, *flags):
     return peers.uclient(server, echo, "-S", *flags, clients=CLIENTS, messages=MESSAGES, inside=inside)
 
@@ -40,7 +31,7 @@ def run_all():
     for family, host, flags in (("IPv4", "127.0.0.1", []), ("IPv6", "::1", ["-x"])):
         with Turnout(host=host, tls=True, relay={**peers.LOOPBACK_PEERS, "user-quota": "unlimited"}) as t, \
                 peers.EchoPeer(host) as echo, concurrent.futures.ThreadPoolExecutor(3) as pool:
-            inside = uclient_of_dtls_1_2(t.folder)
+            inside = peers.uclient_of_dtls_1_2(t.folder)
             jobs = {f"{name}, {port}, {family}": pool.submit(dtls_uclient, getattr(t, port), echo, inside, *own, *flags)
                     for name, own in METHODS.items() for port in ("tls", "udp")}
             concurrent.futures.wait(jobs.values())

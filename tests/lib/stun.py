@@ -22,6 +22,7 @@ REALM, NONCE, XOR_RELAYED_ADDRESS, REQUESTED_ADDRESS_FAMILY = 0x0014, 0x0015, 0x
 EVEN_PORT, REQUESTED_TRANSPORT, DONT_FRAGMENT = 0x0018, 0x0019, 0x001A
 USERHASH = 0x001E
 XOR_MAPPED_ADDRESS, RESERVATION_TOKEN, SOFTWARE, FINGERPRINT = 0x0020, 0x0022, 0x8022, 0x8028
+MOBILITY_TICKET = 0x8030
 
 UDP_TRANSPORT = struct.pack("!Bxxx", 17)
 CHANNEL_FIRST = 0x4000
@@ -244,8 +245,8 @@ class TurnClient:
             pairs.append((LIFETIME, struct.pack("!I", lifetime)))
         return self.request(ALLOCATE, pairs)
 
-    def refresh(self, lifetime=600):
-        return self.request(REFRESH, [(LIFETIME, struct.pack("!I", lifetime))])
+    def refresh(self, lifetime=600, *extra):
+        return self.request(REFRESH, [(LIFETIME, struct.pack("!I", lifetime)), *extra])
 
     def permit(self, *hosts):
         return self.request(CREATE_PERMISSION, lambda t: [(XOR_PEER_ADDRESS, encode_address(h, 9, t)) for h in hosts])

@@ -141,18 +141,41 @@ static void reservation_token_excludes_other_wishes(void **state) {
     assert_int_equal(w.total, 0);
 }
 
+/* What a worker with that number has given out. */
+static void token_of_worker(uint8_t number, uint8_t token[8]) {
+    struct world other;
+    struct client d;
+    const uint8_t *value;
+    size_t len;
+    world_init(&other);
+    other.settings.worker = number;
+    assert_int_equal(world_configure(&other), 0);
+    client_init(&d, &other, 1);
+    knows(&d);
+    begin_even(&d, 0x80);
+    assert_int_equal(client_send(&d), 0);
+    assert_int_equal(stun_msg_bytes(&d.reply, STUN_ATTR_RESERVATION_TOKEN, &value, &len), 0);
+    memcpy(token, value, 8);
+    world_deinit(&other);
+}
+
 static void token_of_another_worker_is_forwarded(void **state) {
     (void)state;
-    uint8_t token[8] = {3, 1, 1, 1, 1, 1, 1, 1};
+    uint8_t token[8];
+    token_of_worker(3, token);
     begin(&c);
     stun_write_bytes(&c.w, STUN_ATTR_RESERVATION_TOKEN, token, 8);
     assert_int_equal(client_send(&c), -1);
     assert_int_equal(w.forwarded_to, 3);
-    token[0] = 4; /* no such worker */
+    token[0] = 2; /* not what that worker has made */
     begin(&c);
     stun_write_bytes(&c.w, STUN_ATTR_RESERVATION_TOKEN, token, 8);
     assert_int_equal(client_send(&c), 508);
-    token[0] = 3; /* a stranger's is not passed on */
+    token_of_worker(4, token); /* no such worker */
+    begin(&c);
+    stun_write_bytes(&c.w, STUN_ATTR_RESERVATION_TOKEN, token, 8);
+    assert_int_equal(client_send(&c), 508);
+    token_of_worker(3, token); /* a stranger's is not passed on */
     c.nonce[0] = '\0';
     begin(&c);
     stun_write_bytes(&c.w, STUN_ATTR_RESERVATION_TOKEN, token, 8);

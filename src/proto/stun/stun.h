@@ -90,6 +90,7 @@ enum stun_attr_type {
     STUN_ATTR_ICE_CONTROLLING = 0x802a,
     STUN_ATTR_RESPONSE_ORIGIN = 0x802b,
     STUN_ATTR_OTHER_ADDRESS = 0x802c,
+    STUN_ATTR_MOBILITY_TICKET = 0x8030,
 };
 
 /* The first value of the comprehension-optional range: what a receiver may ignore. */

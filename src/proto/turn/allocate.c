@@ -33,6 +33,7 @@ static void write_success(struct request *r, const struct turn_allocation *a) {
         stun_write_bytes(&r->reply, STUN_ATTR_RESERVATION_TOKEN, a->reservation_token, sizeof a->reservation_token);
     }
     stun_write_xor_addr(&r->reply, STUN_ATTR_XOR_MAPPED_ADDRESS, &r->client->remote);
+    mobility_write_ticket(r, a);
     if (a->failed_family != 0) {
         write_address_error(&r->reply, a);
     }
@@ -112,6 +113,17 @@ static int read_families(const struct request *r, struct allocate_plan *plan) {
     return 0;
 }
 
+/* An empty MOBILITY-TICKET asks for one (RFC 8016 section 3.1.2). */
+static int read_mobility(const struct request *r, struct allocate_plan *plan) {
+    const uint8_t *ticket;
+    size_t len;
+    if (stun_msg_bytes(r->msg, STUN_ATTR_MOBILITY_TICKET, &ticket, &len) < 0) {
+        return 0;
+    }
+    plan->mobile = len == 0 && r->server->settings->plain.mobility;
+    return len > 0 ? 400 : plan->mobile ? 0 : 405;
+}
+
 static int read_plan(struct request *r, struct allocate_plan *plan) {
     uint32_t lifetime = LIFETIME_DEFAULT_S;
     int code = check_transport(r);
@@ -120,6 +132,9 @@ static int read_plan(struct request *r, struct allocate_plan *plan) {
     }
     if (code == 0) {
         code = read_families(r, plan);
+    }
+    if (code == 0) {
+        code = read_mobility(r, plan);
     }
     if (code == 0 && stun_msg_u32(r->msg, STUN_ATTR_LIFETIME, &lifetime) == -EBADMSG) {
         code = 400;

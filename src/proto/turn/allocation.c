@@ -3,6 +3,7 @@
 #include "base/rng.h"
 #include "proto/turn/internal.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 static uint64_t client_hash(const struct turn_server *s, const struct five_tuple *client) {
@@ -14,7 +15,16 @@ static bool same_client(const void *item, const void *wanted) {
 }
 
 struct turn_allocation *turn_client_find(const struct turn_server *s, const struct five_tuple *client) {
-    return hash_table_find(&s->allocations, client_hash(s, client), same_client, client);
+    struct turn_allocation *a = hash_table_find(&s->allocations, client_hash(s, client), same_client, client);
+    return a || s->moves.count == 0 ? a : mobility_find_moving(s, client);
+}
+
+void allocation_set_client(struct turn_server *s, struct turn_allocation *a, const struct five_tuple *client) {
+    hash_table_remove(&s->allocations, client_hash(s, &a->client), a);
+    a->client = *client;
+    int rc = hash_table_insert(&s->allocations, client_hash(s, client), a);
+    assert(rc == 0); /* the table has just had room for it */
+    (void)rc;
 }
 
 /* User name and realm in one block. */
@@ -59,6 +69,11 @@ struct turn_allocation *allocation_new(struct request *r, const struct allocate_
     wheel_timer_init(&a->timer);
     list_init(&a->dying_node);
     allocation_set_timer(s, a);
+    if (plan->mobile && mobility_new(s, a) < 0) {
+        hash_table_remove(&s->allocations, client_hash(s, r->client), a);
+        allocation_free(s, a);
+        return NULL;
+    }
     return a;
 }
 
@@ -69,6 +84,7 @@ void allocation_end(struct turn_server *s, struct turn_allocation *a, enum turn_
     a->dying = true;
     a->end_reason = (uint8_t)reason;
     hash_table_remove(&s->allocations, client_hash(s, &a->client), a);
+    mobility_end(s, a);
     wheel_cancel(&s->allocation_wheel, &a->timer);
     list_push_back(&s->dying, &a->dying_node);
     if (a->has_quota) {
@@ -77,6 +93,7 @@ void allocation_end(struct turn_server *s, struct turn_allocation *a, enum turn_
 }
 
 void allocation_free(struct turn_server *s, struct turn_allocation *a) {
+    mobility_end(s, a);
     wheel_cancel(&s->allocation_wheel, &a->timer);
     if (a->permissions != &a->first_permission) {
         free(a->permissions);

@@ -23,6 +23,8 @@ enum {
     TURN_DATA_TAILROOM = 3,
 };
 
+struct turn_mobility;
+
 struct turn_relay {
     struct addr addr; /* the relayed transport address as told to the client */
     void *handle;     /* what turn_server_relay_opened gave */
@@ -56,6 +58,7 @@ struct turn_allocation {
     uint8_t permission_count, permission_room;
     uint8_t channel_count, channel_room;
     bool dying;
+    bool moving;                        /* to another five-tuple: turn_server_confirm_move when data comes from there */
     char id[TURN_SESSION_ID_CHARS + 1]; /* session id for logs and management */
     char *user;                         /* user name as authenticated */
     char *realm;
@@ -75,10 +78,11 @@ struct turn_allocation {
     bool has_reservation;
     bool has_quota;
     uint8_t reservation_token[8];
-    uint8_t failed_family; /* ADDRESS-ERROR-CODE: the family that was also asked and not had, or 0, */
-    uint16_t failed_code;  /* and why: 440 or 508 */
-    uint8_t end_reason;    /* enum turn_reason, once dying */
-    uint8_t closing;       /* relays told to close already */
+    uint8_t failed_family;          /* ADDRESS-ERROR-CODE: the family that was also asked and not had, or 0, */
+    uint16_t failed_code;           /* and why: 440 or 508 */
+    uint8_t end_reason;             /* enum turn_reason, once dying */
+    uint8_t closing;                /* relays told to close already */
+    struct turn_mobility *mobility; /* NULL: no ticket was asked for */
     struct turn_permission first_permission;
     struct turn_channel first_channel;
     struct list dying_node;
@@ -92,6 +96,11 @@ static inline struct turn_relay *turn_relay_for(struct turn_allocation *a, const
         }
     }
     return NULL;
+}
+
+/* Does a message of this client, for whom turn_client_find gave the allocation, end its move? (RFC 8016 section 3.2.2) */
+static inline bool turn_ends_move(const struct turn_allocation *a, const struct five_tuple *client) {
+    return a->moving && !five_tuple_equal(&a->client, client);
 }
 
 /* ---- the packet path (data.c): no allocation, no lock, no time: what has expired is gone from the tables */

@@ -55,6 +55,7 @@ struct allocate_plan {
     bool pair;
     bool has_token;
     uint8_t token[8];
+    bool mobile; /* with a ticket (RFC 8016) */
     uint32_t lifetime_s;
 };
 
@@ -84,6 +85,8 @@ struct turn_server {
     struct stun_crypto *crypto;
     struct hash_key hash_key;
     struct hash_table allocations; /* by five-tuple */
+    struct hash_table tickets;     /* struct turn_mobility by its name in tickets */
+    struct hash_table moves;       /* the same by the five-tuple moved to */
     struct hash_table pendings;    /* by five-tuple and transaction id */
     struct hash_table requests;    /* the same by request id */
     struct wheel allocation_wheel, pending_wheel, reservation_wheel;
@@ -101,6 +104,7 @@ struct turn_server {
     char event_user[TURN_USER_TEXT_MAX + 1];
     char lookup_user[STUN_USERNAME_BYTES_MAX + 1];
     struct addr event_peer;
+    struct five_tuple event_former;
     struct source_rate error_rate, binding_rate;
 };
 
@@ -113,6 +117,8 @@ struct request {
     const struct stun_msg *msg;
     struct turn_time now;
     struct turn_allocation *allocation; /* of this client, or NULL */
+    bool by_ticket;                     /* it comes from another five-tuple and shall move here */
+    bool repeats;                       /* a Refresh that has moved it here already */
     struct writer reply;                /* a success response, to which handlers add attributes */
     enum turn_reason reason;
     const struct addr *peer; /* for the event */
@@ -145,6 +151,8 @@ bool turn_attr_known(uint16_t type);
 
 /* request.c: serves a message; allocation and reply are filled in here. */
 int request_serve(struct request *r);
+/* The allocation that the request is about: of its five-tuple, or of its mobility ticket. */
+void request_find_allocation(struct request *r);
 /* Reads the stored message of a pending request into r and msg. */
 void request_resume(struct request *r, struct stun_msg *msg, const struct pending *p, const struct turn_time *now);
 void request_user_text(const struct request *r, char out[STUN_USERNAME_BYTES_MAX + 1]);
@@ -156,6 +164,10 @@ enum nonce_state { NONCE_VALID, NONCE_EXPIRED, NONCE_FOREIGN };
 /* anonymity: with the bit that tells the client to send USERHASH. */
 void nonce_make(const struct request *r, bool anonymity, char out[NONCE_TEXT_MAX]);
 enum nonce_state nonce_check(const struct request *r, const uint8_t *nonce, size_t len);
+
+/* What authenticates the tokens and tickets that name a worker: purpose and body are short (27 bytes). False when OpenSSL
+ * fails. */
+bool token_mac(struct turn_server *s, const char *purpose, struct stun_span body, uint8_t out[STUN_SHA1_BYTES]);
 
 /* settings.c */
 void settings_drop(struct turn_server *s);
@@ -203,6 +215,8 @@ void pending_drop_client(struct turn_server *s, const struct five_tuple *client)
 int reservation_add(struct turn_server *s, const struct turn_relay *relay, uint8_t token[8]);
 /* Hands out the relay of a token and forgets it. -ENOENT. */
 int reservation_take(struct turn_server *s, const uint8_t token[8], struct turn_relay *out);
+/* The worker that a token names; -1: none of us has made it. */
+int reservation_owner(struct turn_server *s, const uint8_t token[8]);
 void reservation_fired(struct wheel_timer *timer, void *ctx);
 
 /* allocation.c */
@@ -211,6 +225,25 @@ void allocation_end(struct turn_server *s, struct turn_allocation *a, enum turn_
 void allocation_free(struct turn_server *s, struct turn_allocation *a);
 void allocation_set_timer(struct turn_server *s, struct turn_allocation *a);
 void allocation_fired(struct wheel_timer *timer, void *ctx);
+void allocation_set_client(struct turn_server *s, struct turn_allocation *a, const struct five_tuple *client);
+
+/* mobility.c */
+/* Gives an allocation its ticket. -ENOMEM. */
+int mobility_new(struct turn_server *s, struct turn_allocation *a);
+void mobility_end(struct turn_server *s, struct turn_allocation *a);
+/* Adds MOBILITY-TICKET when the allocation has one. */
+void mobility_write_ticket(struct request *r, const struct turn_allocation *a);
+/* The worker that a request's ticket names; -1: no ticket, or none of ours. */
+int mobility_owner(const struct request *r);
+/* The allocation that a Refresh names by its ticket, or that moves to that flow; NULL: none. */
+struct turn_allocation *mobility_find(const struct request *r);
+struct turn_allocation *mobility_find_moving(const struct turn_server *s, const struct five_tuple *flow);
+/* What is wrong with a Refresh's ticket: 0, 400, 405 or 437. */
+int mobility_check(struct request *r);
+/* The part of a Refresh that moves: 0, 437 or 500. */
+int mobility_refresh(struct request *r);
+/* A connection is gone; true when the allocation lives on without it. */
+bool mobility_keep(struct turn_server *s, struct turn_allocation *a, const struct five_tuple *gone);
 
 /* quota.c: 0, 486 or 508. */
 int quota_take(struct request *r);

@@ -58,16 +58,20 @@ int handle_refresh(struct request *r) {
     }
     uint32_t lifetime = wanted == 0 ? 0 : lifetime_of(r, wanted);
     stun_write_u32(&r->reply, STUN_ATTR_LIFETIME, lifetime);
-    if (lifetime == 0 && index >= 0 && a->relay_count == 2) {
-        drop_relay(r, index);
-        allocation_set_timer(r->server, a);
-    } else if (lifetime == 0) {
+    if (lifetime == 0 && (index < 0 || a->relay_count == 1)) {
         allocation_end(r->server, a, TURN_REASON_CLIENT);
         return 0;
+    }
+    code = mobility_refresh(r);
+    if (code != 0) {
+        return code;
+    }
+    if (lifetime == 0) {
+        drop_relay(r, index);
     } else {
         a->expiry_us = r->now.now_us + lifetime * US_PER_S;
-        allocation_set_timer(r->server, a);
     }
+    allocation_set_timer(r->server, a);
     output_event(r, TURN_EVENT_REFRESHED, a);
     return 0;
 }

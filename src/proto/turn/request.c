@@ -48,6 +48,14 @@ static enum turn_reason usual_reason(int code) {
     }
 }
 
+void request_find_allocation(struct request *r) {
+    r->allocation = turn_client_find(r->server, r->client);
+    if (!r->allocation) {
+        r->allocation = mobility_find(r);
+        r->by_ticket = r->allocation != NULL;
+    }
+}
+
 void request_answer(struct request *r, int code) {
     if (code == 0) {
         reply_send_success(r);
@@ -66,7 +74,7 @@ void request_resume(struct request *r, struct stun_msg *msg, const struct pendin
     r->client = &p->client;
     r->msg = msg;
     r->now = *now;
-    r->allocation = turn_client_find(r->server, &p->client);
+    request_find_allocation(r);
     if (p->user_len > 0) {
         r->user = (const char *)p->message + p->len;
         r->user_len = p->user_len;
@@ -85,18 +93,27 @@ void request_user_text(const struct request *r, char out[STUN_USERNAME_BYTES_MAX
     out[r->user_len] = '\0';
 }
 
-/* A reservation token names the worker that holds the port (its first byte). Only a client with a nonce of
- * ours gets this far; who owns the token checks the credentials. */
-static bool forward_to_owner(struct request *r) {
-    const struct turn_settings *plain = &r->server->settings->plain;
+/* The worker whose session the request is about, or -1. */
+static int named_worker(const struct request *r) {
     const uint8_t *token;
     size_t len;
-    if (r->msg->method != STUN_ALLOCATE || r->allocation ||
-        stun_msg_bytes(r->msg, STUN_ATTR_RESERVATION_TOKEN, &token, &len) < 0 || len != 8 ||
-        token[0] == plain->worker || token[0] >= plain->worker_count) {
+    if (r->msg->method == STUN_REFRESH) {
+        return mobility_owner(r);
+    }
+    bool has_token = r->msg->method == STUN_ALLOCATE &&
+                     stun_msg_bytes(r->msg, STUN_ATTR_RESERVATION_TOKEN, &token, &len) == 0 && len == 8;
+    return has_token ? reservation_owner(r->server, token) : -1;
+}
+
+/* A reservation token and a mobility ticket name the worker that holds the port or the allocation (their first byte).
+ * Only a client with a nonce of ours gets this far; who owns it checks the credentials. */
+static bool forward_to_owner(struct request *r) {
+    const struct turn_settings *plain = &r->server->settings->plain;
+    int owner = r->allocation ? -1 : named_worker(r);
+    if (owner < 0 || owner == plain->worker || owner >= plain->worker_count) {
         return false;
     }
-    output_push(r->server, TURN_OUTPUT_FORWARD, r->client)->forward.worker = token[0];
+    output_push(r->server, TURN_OUTPUT_FORWARD, r->client)->forward.worker = (unsigned)owner;
     return true;
 }
 
@@ -118,6 +135,9 @@ static int run(struct request *r, const struct method *m) {
     int code = m->open ? 0 : auth_verify(r);
     if (code == 0) {
         code = check_unknown(r);
+    }
+    if (code == 0) {
+        code = mobility_check(r);
     }
     if (code == 0 && m->needs_allocation) {
         code = check_owner(r);

@@ -1,5 +1,6 @@
 /* Ports kept for a second Allocate (EVEN-PORT with its R bit, RESERVATION-TOKEN; RFC 8656 section 7). The token's
- * first byte is the number of the worker that holds the port. */
+ * first byte is the number of the worker that holds the port, three are random and four a MAC: a stranger cannot make up
+ * one that another worker is asked about. */
 #include "proto/turn/internal.h"
 
 #include "base/rng.h"
@@ -7,23 +8,16 @@
 #include <errno.h>
 #include <stdlib.h>
 
-int reservation_add(struct turn_server *s, const struct turn_relay *relay, uint8_t token[8]) {
-    if (s->reservation_count >= TURN_RESERVATIONS_MAX) {
-        return -ENOSPC;
-    }
-    struct reservation *v = calloc(1, sizeof *v);
-    if (!v) {
-        return -ENOMEM;
-    }
-    v->held.relay = *relay;
-    v->token[0] = s->settings->plain.worker;
-    rng_bytes(v->token + 1, sizeof v->token - 1);
-    wheel_timer_init(&v->timer);
-    wheel_set(&s->reservation_wheel, &v->timer, s->now_us + RESERVATION_LIFETIME_S * US_PER_S);
-    list_push_back(&s->reservations, &v->held.node);
-    s->reservation_count++;
-    memcpy(token, v->token, sizeof v->token);
-    return 0;
+enum { TOKEN_BODY_BYTES = 4, TOKEN_MAC_BYTES = 4 };
+
+static bool seal(struct turn_server *s, const uint8_t token[TOKEN_BODY_BYTES], uint8_t mac[STUN_SHA1_BYTES]) {
+    return token_mac(s, "reservation", (struct stun_span){token, TOKEN_BODY_BYTES}, mac);
+}
+
+int reservation_owner(struct turn_server *s, const uint8_t token[8]) {
+    uint8_t mac[STUN_SHA1_BYTES];
+    bool ours = seal(s, token, mac) && bytes_equal_ct(mac, token + TOKEN_BODY_BYTES, TOKEN_MAC_BYTES);
+    return ours ? token[0] : -1;
 }
 
 static struct reservation *find(struct turn_server *s, const uint8_t token[8]) {
@@ -34,6 +28,33 @@ static struct reservation *find(struct turn_server *s, const uint8_t token[8]) {
         }
     }
     return NULL;
+}
+
+int reservation_add(struct turn_server *s, const struct turn_relay *relay, uint8_t token[8]) {
+    if (s->reservation_count >= TURN_RESERVATIONS_MAX) {
+        return -ENOSPC;
+    }
+    uint8_t mac[STUN_SHA1_BYTES];
+    struct reservation *v = calloc(1, sizeof *v);
+    if (!v) {
+        return -ENOMEM;
+    }
+    v->held.relay = *relay;
+    v->token[0] = s->settings->plain.worker;
+    do {
+        rng_bytes(v->token + 1, TOKEN_BODY_BYTES - 1);
+        if (!seal(s, v->token, mac)) {
+            free(v);
+            return -ENOMEM;
+        }
+        memcpy(v->token + TOKEN_BODY_BYTES, mac, TOKEN_MAC_BYTES);
+    } while (find(s, v->token)); /* 24 random bits can meet again */
+    wheel_timer_init(&v->timer);
+    wheel_set(&s->reservation_wheel, &v->timer, s->now_us + RESERVATION_LIFETIME_S * US_PER_S);
+    list_push_back(&s->reservations, &v->held.node);
+    s->reservation_count++;
+    memcpy(token, v->token, sizeof v->token);
+    return 0;
 }
 
 static void unlink_reservation(struct turn_server *s, struct reservation *v) {

@@ -14,6 +14,8 @@ struct turn_server *turn_server_new(const struct turn_settings *settings, uint64
     source_rate_init(&s->error_rate);
     source_rate_init(&s->binding_rate);
     hash_table_init(&s->allocations);
+    hash_table_init(&s->tickets);
+    hash_table_init(&s->moves);
     hash_table_init(&s->pendings);
     hash_table_init(&s->requests);
     wheel_init(&s->allocation_wheel, now_us);
@@ -60,6 +62,8 @@ void turn_server_free(struct turn_server *s) {
     free_held(&s->reservations);
     free_held(&s->dead);
     hash_table_deinit(&s->allocations);
+    hash_table_deinit(&s->tickets);
+    hash_table_deinit(&s->moves);
     hash_table_deinit(&s->pendings);
     hash_table_deinit(&s->requests);
     stun_crypto_free(s->crypto);
@@ -88,8 +92,8 @@ int turn_server_input(struct turn_server *s, const struct five_tuple *client, co
     if (msg.class == STUN_REQUEST && pending_exists(s, client, msg.txid)) {
         return 0; /* a retransmission of what is being worked on */
     }
-    struct request r = {
-        .server = s, .client = client, .msg = &msg, .now = *now, .allocation = turn_client_find(s, client)};
+    struct request r = {.server = s, .client = client, .msg = &msg, .now = *now};
+    request_find_allocation(&r);
     int rc = request_serve(&r);
     explicit_bzero(r.key, sizeof r.key);
     return rc;
@@ -152,7 +156,7 @@ int turn_server_relay_failed(struct turn_server *s, uint64_t request, const stru
 
 void turn_server_client_gone(struct turn_server *s, const struct five_tuple *client) {
     struct turn_allocation *a = turn_client_find(s, client);
-    if (a) {
+    if (a && !mobility_keep(s, a, client)) {
         allocation_end(s, a, TURN_REASON_DISCONNECTED);
     }
     pending_drop_client(s, client);

@@ -65,6 +65,7 @@ struct turn_settings {
     bool strict_expiry;          /* an ephemeral credential is checked at every request, not only at Allocate */
     bool dont_fragment;          /* DONT-FRAGMENT is supported; otherwise it gets 420 */
     bool relay_ipv4, relay_ipv6; /* families that have a relay address; others get 440 */
+    bool mobility;               /* allocations may move to another five-tuple (RFC 8016) */
     bool sha256;                 /* offer PASSWORD-ALGORITHMS (RFC 8489 section 9.2.4) */
     bool anonymity;              /* tell clients to send USERHASH (section 9.2); it is taken in any case */
     uint8_t worker;              /* this server's number, carried by its reservation tokens */
@@ -95,7 +96,7 @@ int turn_server_configure(struct turn_server *s, const struct turn_settings *set
  * message that a server does not answer; -ENOBUFS: dropped, a bound was reached; -EDQUOT: the source has had enough. */
 int turn_server_input(struct turn_server *s, const struct five_tuple *client, const uint8_t *data, size_t len,
                       const struct turn_time *now);
-/* The client's TCP, TLS or DTLS connection is gone: its allocation and requests end. (poll) */
+/* The client's TCP, TLS or DTLS connection is gone: its requests end, and its allocation unless that may move. (poll) */
 void turn_server_client_gone(struct turn_server *s, const struct five_tuple *client);
 
 /* A user's key, borrowed: 16 bytes of MD5(user:realm:password), or 32 of SHA-256 when that was asked. */
@@ -138,6 +139,8 @@ enum turn_output_type {
 enum turn_event {
     TURN_EVENT_CREATED, /* relay handles are set; link them to the allocation now */
     TURN_EVENT_REFRESHED,
+    TURN_EVENT_MOVED,   /* to another five-tuple, the output's client: link its handles anew */
+    TURN_EVENT_ADRIFT,  /* its connection is gone; its ticket may bring it to another one */
     TURN_EVENT_DELETED, /* the last chance to read the allocation's counters */
     TURN_EVENT_PERMISSION,
     TURN_EVENT_CHANNEL,
@@ -155,7 +158,7 @@ enum turn_reason {
     TURN_REASON_QUOTA,          /* 486, or 508 for the total quota */
     TURN_REASON_FORBIDDEN_PEER, /* 403 */
     TURN_REASON_MALFORMED,      /* 400 */
-    TURN_REASON_UNSUPPORTED,    /* 420, 440, 442, 443 */
+    TURN_REASON_UNSUPPORTED,    /* 405, 420, 440, 442, 443 */
     TURN_REASON_MISMATCH,       /* 437 */
     TURN_REASON_WRONG_USER,     /* 441 */
     TURN_REASON_CAPACITY,       /* 508: no port, or a table is full */
@@ -203,6 +206,7 @@ struct turn_output {
             const char *user;        /* what the request claimed, or ""; bytes of a stranger */
             const struct addr *peer; /* PERMISSION, CHANNEL, and DENIED with forbidden-peer; else NULL */
             uint16_t channel;
+            const struct five_tuple *former; /* MOVED, ADRIFT: the five-tuple that was */
         } event;
     };
 };
@@ -216,6 +220,9 @@ bool turn_server_poll(struct turn_server *s, struct turn_output *out);
 struct turn_allocation *turn_client_find(const struct turn_server *s, const struct five_tuple *client);
 /* May this client send to that peer: permission, and the peer rules where they differ by port. */
 bool turn_server_send_allowed(const struct turn_server *s, const struct turn_allocation *a, const struct addr *peer);
+
+/* Data came from the five-tuple that the allocation moves to: data goes there, too, from now on. (poll) */
+void turn_server_confirm_move(struct turn_server *s, struct turn_allocation *a);
 
 /* ---- management */
 

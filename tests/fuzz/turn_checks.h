@@ -1,0 +1,11 @@
+/* What must hold of a TURN server's tables, whatever came in. */
+#pragma once
+
+#include "lib/turn_world.h"
+
+/* Aborts with those words. */
+void check(bool ok, const char *what);
+/* After every step. clients: how many there are, each with a quota of two at the most. */
+void turn_check_world(const struct world *w, unsigned clients);
+/* No peer and no number twice: it compares all pairs, so at the end of a script only. */
+void turn_check_unique(const struct turn_allocation *a);
