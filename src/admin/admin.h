@@ -56,6 +56,9 @@ struct admin_hooks {
     /* [{"kind":"udp","address":"0.0.0.0:3478"}] as really bound; kind: udp, nat-discovery, tcp, tls, dtls, http, https, stats.
      * A new reference. May be NULL. */
     struct json_t *(*listeners)(void *ctx);
+    /* What clients are told instead of local addresses, and who says so: [{"local":"10.0.0.1","told":"203.0.113.1",
+     * "by":"stun.example.org:3478"}]; by: "configuration", a server, or why nobody. A new reference. May be NULL. */
+    struct json_t *(*externals)(void *ctx);
 };
 
 struct admin_options {

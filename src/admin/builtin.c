@@ -9,6 +9,12 @@
 #include <sys/types.h>
 #include <unistd.h>
 
+static void add_externals(const struct admin *admin, json_t *to) {
+    if (admin->hooks.externals) {
+        json_object_set_new(to, "external", admin->hooks.externals(admin->hooks.ctx));
+    }
+}
+
 /* status: the numbers of /stats, the checks of /readyz and the listeners. */
 static void answer_status(void *ctx, struct admin_call *call) {
     const struct admin *admin = ctx;
@@ -21,6 +27,7 @@ static void answer_status(void *ctx, struct admin_call *call) {
     if (admin->hooks.listeners) {
         json_object_set_new(report, "listeners", admin->hooks.listeners(admin->hooks.ctx));
     }
+    add_externals(admin, report);
     admin_call_reply(call, report);
 }
 
@@ -55,6 +62,7 @@ static void answer_selftest(void *ctx, struct admin_call *call) {
     if (admin->hooks.listeners) {
         json_object_set_new(data, "listeners", admin->hooks.listeners(admin->hooks.ctx));
     }
+    add_externals(admin, data);
     admin_call_reply(call, data);
 }
 

@@ -131,9 +131,10 @@ static void check_external(const struct config_check *check) {
     const struct config_externals *list = &check->config->server.external_address;
     for (size_t i = 0; i < list->count; i++) {
         const struct config_external *a = &list->items[i];
-        if (a->automatic) {
-            complain(check, CONFIG_WARNING, server.external_address,
-                     "[server] external-address: auto has no effect yet; give the address");
+        if (a->automatic && check->config->server.stun_server.count == 0) {
+            complain(check, CONFIG_ERROR, server.external_address,
+                     "[server] external-address: auto needs a STUN server outside of this network to ask; name one or "
+                     "more you trust, [server] stun-server = HOST:PORT, or give the address");
         }
         for (size_t j = 0; j < i; j++) {
             const struct config_external *b = &list->items[j];

@@ -37,6 +37,16 @@ struct config_externals {
     struct config_external *items;
 };
 
+/* A server somewhere else. */
+struct config_server {
+    const char *host; /* a name or an address without brackets */
+    uint16_t port;
+};
+struct config_servers {
+    size_t count;
+    struct config_server *items;
+};
+
 /* Two addresses of this machine and two ports for NAT behaviour discovery (RFC 5780): A1:P1 and A2:P2, of one family
  * and different in both. */
 struct config_discovery {
@@ -79,6 +89,8 @@ struct config {
         uint64_t workers;  /* 0: one per core */
         struct config_account user;
         struct config_externals external_address;
+        struct config_servers stun_server; /* whom external-address = auto asks */
+        uint64_t stun_interval_us;
         const char *software_name; /* "": say nothing */
         uint64_t drain_timeout_us;
         const char *control_socket; /* path */

@@ -43,8 +43,16 @@ const struct config_key config_keys[] = {
     KEY(server, external_address, "external-address", EXTERNALS, .max = 64,
         .doc = "The address that clients must use when this host is behind network address translation. "
                "ADDR stands for every local address of its family, PUBLIC/PRIVATE for one. "
-               "With auto the server shall find it by itself, which this version does not do yet. "
+               "With auto the server asks the servers of stun-server for the public address of each local one that no other line names, and notices changes; "
+               "until the first answer, and where none comes, a local address is told as it is. "
+               "Allocations keep the address they were told. "
                "Without this key local addresses are told as they are."),
+    KEY(server, stun_server, "stun-server", SERVERS, .max = 8,
+        .doc = "A STUN server outside of this network, asked for the public address when external-address is auto, and by the self-test of turnoutctl(8). "
+               "The port is 3478 unless given. What it says is believed, so name servers that you trust: when three or more are named, no one of them decides alone. "
+               "There is no default: no foreign server is asked unless you name it."),
+    KEY(server, stun_interval_us, "stun-interval", DURATION, .fallback = "60s", .min = SECOND, .max = DAY,
+        .doc = "How often they are asked, give or take a tenth."),
     KEY(server, software_name, "software-name", STRING, .max = 127,
         .doc = "Sent as SOFTWARE in STUN answers. Empty by default, because it helps nobody but attackers and makes answers longer."),
     KEY(server, drain_timeout_us, "drain-timeout", DURATION, .fallback = "1h", .max = 7 * DAY,

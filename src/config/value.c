@@ -21,6 +21,7 @@ static const struct config_value_ops *const type_ops[CONFIG_TYPE_COUNT] = {
     [CONFIG_TYPE_PREFIXES] = &config_prefixes_ops,
     [CONFIG_TYPE_EXTERNALS] = &config_externals_ops,
     [CONFIG_TYPE_DISCOVERIES] = &config_discoveries_ops,
+    [CONFIG_TYPE_SERVERS] = &config_servers_ops,
     [CONFIG_TYPE_SECRETS] = &config_secrets_ops,
     [CONFIG_TYPE_URLS] = &config_urls_ops,
     [CONFIG_TYPE_ORIGINS] = &config_origins_ops,
@@ -94,6 +95,7 @@ int config_value_parse(const struct config_key *key, const char *text, struct co
         struct prefix prefix;
         struct config_external external;
         struct config_discovery discovery;
+        struct config_server server;
         char *text;
     } items[CONFIG_PARSE_ITEMS_MAX];
     memset(items, 0, sizeof items);

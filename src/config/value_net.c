@@ -3,8 +3,11 @@
 
 #include "base/text.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <string.h>
+
+enum { STUN_PORT = 3478 };
 
 /* "3478" or ":3478": both wildcards. */
 static int parse_wildcard(const char *port_text, struct addr out[2], struct config_parse *parse) {
@@ -136,6 +139,43 @@ static void format_discovery(const struct config_key *key, const void *item, boo
     fprintf(out, "/%s", addr_format(&d->second, text));
 }
 
+static bool is_host_name(const char *text, size_t len) {
+    for (size_t i = 0; i < len; i++) {
+        if (!isalnum((unsigned char)text[i]) && (!strchr("-._", text[i]) || text[i] == '\0')) {
+            return false;
+        }
+    }
+    return len > 0 && len <= 253 && text[0] != '-' && text[0] != '.';
+}
+
+/* HOST, HOST:PORT, an IPv4 address alike, [IPV6]:PORT or a bare IPv6 address. */
+static int parse_server(const struct config_key *key, const char *text, void *out, struct config_parse *parse) {
+    struct config_server *server = out;
+    const char *colon = strrchr(text, ':');
+    char ip[ADDR_TEXT_MAX];
+    struct addr a;
+    uint64_t port = STUN_PORT;
+    size_t len = colon ? (size_t)(colon - text) : strlen(text);
+    (void)key;
+    if (addr_parse(&a, text) == 0) {
+        text = addr_format_ip(&a, ip);
+        len = strlen(ip);
+        port = a.port ? a.port : STUN_PORT;
+    } else if (!is_host_name(text, len) || (colon && text_parse_u64(&port, colon + 1, strlen(colon + 1)) < 0) ||
+               port == 0 || port > 65535) {
+        return config_complain(parse, "expected HOST or HOST:PORT, found \"%.80s\"", text);
+    }
+    server->port = (uint16_t)port;
+    server->host = arena_text(parse->arena, text, len);
+    return server->host ? 1 : -ENOMEM;
+}
+
+static void format_server(const struct config_key *key, const void *item, bool reveal, FILE *out) {
+    const struct config_server *server = item;
+    (void)key, (void)reveal;
+    fprintf(out, strchr(server->host, ':') ? "[%s]:%u" : "%s:%u", server->host, (unsigned)server->port);
+}
+
 const struct config_value_ops config_listen_ops = {"ADDR:PORT", sizeof(struct addr), true, parse_listen, format_listen};
 const struct config_value_ops config_addresses_ops = {"address", sizeof(struct addr), true, parse_address,
                                                       format_address};
@@ -145,3 +185,5 @@ const struct config_value_ops config_externals_ops = {"auto, ADDR or PUBLIC/PRIV
                                                       true, parse_external, format_external};
 const struct config_value_ops config_discoveries_ops = {"ADDR:PORT/ADDR:PORT", sizeof(struct config_discovery), true,
                                                         parse_discovery, format_discovery};
+const struct config_value_ops config_servers_ops = {"HOST:PORT", sizeof(struct config_server), true, parse_server,
+                                                    format_server};

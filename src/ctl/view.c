@@ -123,7 +123,10 @@ static void print_status(const json_t *data) {
         {"Memory", "resident_bytes", CTL_BYTES}, {"Descriptors", "open_fds", CTL_NUMBER}, {0}};
     static const struct ctl_column listener_columns[] = {
         {"LISTENS", "kind", CTL_TEXT}, {"ON", "address", CTL_TEXT}, {0}};
+    static const struct ctl_column external_columns[] = {
+        {"ADDRESS", "local", CTL_TEXT}, {"TOLD AS", "told", CTL_TEXT}, {"BY", "by", CTL_TEXT}, {0}};
     const json_t *listeners = json_object_get(data, "listeners");
+    const json_t *external = json_object_get(data, "external");
     size_t i;
     json_t *check;
     printf("turnout %s is %s%s.\n", text_of(data, "version"),
@@ -138,6 +141,9 @@ static void print_status(const json_t *data) {
     ctl_fields_print(stdout, process_columns, json_object_get(data, "process"));
     if (json_array_size(listeners) > 0) {
         ctl_table_print(stdout, listener_columns, listeners);
+    }
+    if (json_array_size(external) > 0) {
+        ctl_table_print(stdout, external_columns, external);
     }
 }
 

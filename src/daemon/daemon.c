@@ -11,6 +11,7 @@
 #include "base/metrics.h"
 #include "base/rng.h"
 #include "config/config.h"
+#include "daemon/external.h"
 #include "daemon/privileges.h"
 #include "daemon/services.h"
 #include "net/file_watch.h"
@@ -253,6 +254,7 @@ static int open_parts(struct daemon *d) {
 static int start_parts(struct daemon *d) {
     int rc = start_store(d);
     rc = rc < 0 ? rc : daemon_start_services(d);
+    rc = rc < 0 ? rc : daemon_start_external(d);
     rc = rc < 0 ? rc : daemon_start_admin(d);
     rc = rc < 0 ? rc : daemon_watch_rules(d);
     rc = rc < 0 ? rc : daemon_watch_certificate(d);
@@ -343,6 +345,7 @@ void daemon_free(struct daemon *d) {
     for (unsigned i = 0; i < d->worker_count; i++) {
         worker_stop(d->workers[i]);
     }
+    external_free(d->external);
     store_stop(d->store);
     for (unsigned i = 0; i < d->worker_count; i++) {
         if (d->workers[i]) {

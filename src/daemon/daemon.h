@@ -16,6 +16,7 @@ struct auth_limiter;
 struct auth_quota;
 struct auth_secrets;
 struct config_report;
+struct external;
 struct event;
 struct file_watch;
 struct http_server;
@@ -60,6 +61,7 @@ struct daemon {
     struct listen_list listen;
     struct relay_ports *ports;
     const struct relay_settings *relay_settings;
+    struct external *external;
     struct worker *workers[DAEMON_WORKERS_MAX];
     struct worker_shared shared;
     unsigned worker_count;
@@ -88,6 +90,8 @@ int daemon_update_relays(struct daemon *d);
 /* Are the relay addresses this machine's? Logs and returns -EADDRNOTAVAIL; asked at start and at reload only, so that
  * an address that goes away while running stops neither secrets nor peer rules. */
 int daemon_check_addresses(const struct config *config);
+/* reload.c: begins to look for public addresses (external-address = auto). */
+int daemon_start_external(struct daemon *d);
 /* Stops taking new work; ends when nothing is left or after drain-timeout. A second call ends at once. */
 void daemon_drain(struct daemon *d);
 

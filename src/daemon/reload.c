@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "config/config.h"
 #include "daemon/daemon.h"
+#include "daemon/external.h"
 #include "daemon/services.h"
 #include "net/http_server.h"
 #include "relay/settings.h"
@@ -41,7 +42,10 @@ static int make_relay_settings(struct daemon *d, const struct config *config, co
     for (size_t i = 0; i < count; i++) {
         list[i] = auth_secrets_get(secrets, i, &len);
     }
+    struct relay_mapping mappings[RELAY_MAPPINGS_MAX];
     struct relay_extras extras = {
+        .mappings = mappings,
+        .mapping_count = external_mappings(d->external, mappings, RELAY_MAPPINGS_MAX),
         .secrets = list,
         .secret_count = count,
         .rules = d->rules.items,
@@ -77,6 +81,20 @@ static void update_workers(struct daemon *d) {
             log_error("daemon", "worker too busy for a new configuration; reload again", LF_UINT("worker", i));
         }
     }
+}
+
+static void external_changed(void *ctx) {
+    struct daemon *d = ctx;
+    (void)daemon_update_relays(d);
+}
+
+int daemon_start_external(struct daemon *d) {
+    d->external = external_new(d->control, external_changed, d);
+    if (!d->external) {
+        return -ENOMEM;
+    }
+    external_configure(d->external, d->config);
+    return 0;
 }
 
 static void log_changes(const struct config *old, const struct config *now) {
@@ -154,6 +172,7 @@ int daemon_reload(struct daemon *d) {
     daemon_certificate_reloaded(d);
     apply_limits(d);
     update_workers(d);
+    external_configure(d->external, now);
     rc = daemon_update_relays(d);
     log_changes(old, now);
     config_unref(old);

@@ -4,6 +4,7 @@
 #include "base/metrics.h"
 #include "config/config.h"
 #include "daemon/daemon.h"
+#include "daemon/external.h"
 #include "net/http_server.h"
 #include "signal/signal.h"
 #include "store/store.h"
@@ -64,6 +65,11 @@ static json_t *listeners(void *ctx) {
     return rows;
 }
 
+static json_t *externals(void *ctx) {
+    const struct daemon *d = ctx;
+    return external_report(d->external);
+}
+
 int daemon_start_admin(struct daemon *d) {
     static struct loop *loops[DAEMON_WORKERS_MAX + 1];
     for (unsigned i = 0; i < d->worker_count; i++) {
@@ -79,7 +85,8 @@ int daemon_start_admin(struct daemon *d) {
         .version = PACKAGE_VERSION,
         .coturn_names = d->config->stats.coturn_names,
     };
-    struct admin_hooks hooks = {.ctx = d, .summary = summary, .checks = checks, .listeners = listeners};
+    struct admin_hooks hooks = {
+        .ctx = d, .summary = summary, .checks = checks, .listeners = listeners, .externals = externals};
     verbs_set_database(&hooks);
     verbs_set_sessions(&hooks);
     verbs_set_rooms(&hooks);

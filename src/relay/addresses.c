@@ -197,6 +197,40 @@ void relay_addresses_deinit(struct relay_addresses *a) {
     free(a->entries);
 }
 
+static size_t add_unnamed(const struct config *config, const struct addr *at, struct addr *out, size_t count,
+                          size_t cap) {
+    for (size_t i = 0; i < count; i++) {
+        if (addr_equal_ip(&out[i], at)) {
+            return count;
+        }
+    }
+    if (count < cap && !find_external(&config->server.external_address, at)) {
+        out[count] = *at;
+        out[count++].port = 0;
+    }
+    return count;
+}
+
+size_t relay_addresses_unnamed(const struct config *config, struct addr *out, size_t cap) {
+    const struct config_discoveries *discovery = &config->listen.nat_discovery;
+    struct relay_addresses a = {.config = config};
+    size_t count = 0;
+    for (size_t i = 0; i < config->relay.address.count; i++) {
+        count = add_unnamed(config, &config->relay.address.items[i], out, count, cap);
+    }
+    if (config->relay.address.count == 0) {
+        list_local(&a);
+    }
+    for (size_t i = 0; i < a.local_count; i++) {
+        count = addr_is_loopback(&a.local[i]) ? count : add_unnamed(config, &a.local[i], out, count, cap);
+    }
+    for (size_t i = 0; i < discovery->count; i++) {
+        count = add_unnamed(config, &discovery->items[i].first, out, count, cap);
+        count = add_unnamed(config, &discovery->items[i].second, out, count, cap);
+    }
+    return count;
+}
+
 int relay_addresses_check(const struct config *config, struct addr *which) {
     for (size_t i = 0; i < config->relay.address.count; i++) {
         struct udp_socket s;

@@ -51,5 +51,9 @@ struct addr relay_addresses_told(const struct relay_addresses *a, const struct a
  * -ENOENT: no relay of ours was ever told so. */
 int relay_addresses_bound(const struct relay_addresses *a, const struct addr *told, struct addr *bound);
 
+/* The local addresses whose public side no line of external-address names: what STUN is to find. The configured relay
+ * addresses, or those of all interfaces but loopback; besides those of nat-discovery. Writes at most cap. */
+size_t relay_addresses_unnamed(const struct config *config, struct addr *out, size_t cap);
+
 /* 0, or -EADDRNOTAVAIL with *which: a configured relay address that cannot be bound on this machine. */
 int relay_addresses_check(const struct config *config, struct addr *which);

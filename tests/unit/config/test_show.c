@@ -7,7 +7,8 @@
 /* Every key with something else than its default. */
 static const char everything[] =
     "[server]\nrealm = example.org\nworkers = 2\nuser = a:b\nexternal-address = 192.0.2.1/10.0.0.1\n"
-    "external-address = auto\nsoftware-name = \" # \\\"x\\\" \"\ndrain-timeout = 90s\ncontrol-socket = /tmp/s\n"
+    "external-address = auto\nstun-server = stun.example.org\nstun-interval = 5m\nsoftware-name = \" # \\\"x\\\" "
+    "\"\ndrain-timeout = 90s\ncontrol-socket = /tmp/s\n"
     "state-dir = /srv\n[listen]\nudp = 127.0.0.1:1\nudp = [::1]:2\ntcp = none\ntls = 443\ndtls = 444\n"
     "nat-discovery = 127.0.0.1:1/127.0.0.2:2\nproxy-protocol = 10.0.0.0/8\nchallenge-rate = 9\nbinding-rate = 8\n"
     "handshake-rate = 7\nsource-connections = 6\n[tls]\ncertificate = /c\nprivate-key = "

@@ -96,7 +96,7 @@ static void prefixes_must_not_hide_bits(void **state) {
 static void external_addresses_come_in_three_forms(void **state) {
     (void)state;
     const struct config *c = load_ok("[server]\nexternal-address = auto\nexternal-address = 192.0.2.1/10.0.0.1\n"
-                                     "external-address = 2001:db8::1\n");
+                                     "external-address = 2001:db8::1\nstun-server = stun.example.org\n");
     assert_int_equal(c->server.external_address.count, 3);
     assert_true(c->server.external_address.items[0].automatic);
     assert_int_equal(c->server.external_address.items[1].private_addr.ip[0], 10);
@@ -105,6 +105,37 @@ static void external_addresses_come_in_three_forms(void **state) {
     assert_refused("[server]\nexternal-address = 192.0.2.1/fd00::1\n", 2, "mixes IPv4 and IPv6");
     assert_refused("[server]\nexternal-address = 0.0.0.0\n", 2, "expected auto, ADDR or PUBLIC/PRIVATE");
     assert_refused("[server]\nexternal-address = 192.0.2.1\nexternal-address = 192.0.2.2\n", 3, "two public addresses");
+}
+
+static void auto_needs_a_server_to_ask(void **state) {
+    (void)state;
+    assert_refused("[server]\nexternal-address = auto\n", 2, "[server] stun-server = HOST:PORT");
+}
+
+static void servers_are_names_or_addresses_with_or_without_port(void **state) {
+    static const struct {
+        const char *text, *host;
+        unsigned port;
+    } good[] = {{"stun.example.org", "stun.example.org", 3478},
+                {"stun.example.org:19302", "stun.example.org", 19302},
+                {"192.0.2.1", "192.0.2.1", 3478},
+                {"192.0.2.1:3479", "192.0.2.1", 3479},
+                {"2001:db8::1", "2001:db8::1", 3478},
+                {"[2001:db8::1]:3479", "2001:db8::1", 3479}};
+    static const char *const bad[] = {"", ":3478", "a b", "host:", "host:0", "host:70000", "host:x", "-x", "stun://h"};
+    char text[100];
+    (void)state;
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
+        snprintf(text, sizeof text, "[server]\nstun-server = %s\n", good[i].text);
+        const struct config *c = load_ok(text);
+        assert_string_equal(c->server.stun_server.items[0].host, good[i].host);
+        assert_int_equal(c->server.stun_server.items[0].port, good[i].port);
+        config_unref(c);
+    }
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        snprintf(text, sizeof text, "[server]\nstun-server = %s\n", bad[i]);
+        assert_refused(text, 2, "[server] stun-server");
+    }
 }
 
 static void texts_of_each_kind_are_checked(void **state) {
@@ -174,7 +205,6 @@ static void doubtful_values_are_warned_about(void **state) {
     assert_true(warns("[relay]\ntotal-quota = 5\n", "above total-quota"));
     assert_true(warns("[rooms]\nmax-participants = 1\n", "above max-participants"));
     assert_true(warns("[cluster]\nredis = redis://h:1\n", "[cluster] redis has no effect yet"));
-    assert_true(warns("[server]\nexternal-address = auto\n", "auto has no effect yet"));
     assert_false(warns("", ""));
     assert_false(warns("[listen]\nudp = 1\ntcp = 2\ndtls = none\n", ""));
 }
@@ -189,6 +219,8 @@ int main(void) {
         cmocka_unit_test(listeners_need_a_port),
         cmocka_unit_test(prefixes_must_not_hide_bits),
         cmocka_unit_test(external_addresses_come_in_three_forms),
+        cmocka_unit_test(auto_needs_a_server_to_ask),
+        cmocka_unit_test(servers_are_names_or_addresses_with_or_without_port),
         cmocka_unit_test(texts_of_each_kind_are_checked),
         cmocka_unit_test(keys_that_need_each_other_are_checked),
         cmocka_unit_test(listeners_of_different_kinds_cannot_share_a_port),
