@@ -25,6 +25,13 @@ static void ask_for_cookie(const struct arrival *a, const struct dtls_hello *hel
     metrics_inc(METRIC_DTLS_COOKIES);
 }
 
+/* Stateless, and shorter than any hello. */
+static void refuse_version(const struct arrival *a, uint64_t sequence) {
+    uint8_t alert[DTLS_ALERT_BYTES];
+    dtls_version_alert_write(alert, sequence);
+    udp_io_send_copy(a->server->options.io, a->socket, alert, sizeof alert, &a->tuple.remote, &a->tuple.local);
+}
+
 /* A session ends for a new one only when the client has proven its address again (RFC 6347 section 4.2.8). */
 static void take_hello(const struct arrival *a, const struct dtls_hello *hello) {
     if (a->peer && memcmp(a->peer->random, hello->random, DTLS_RANDOM_BYTES) == 0) {
@@ -125,8 +132,12 @@ void dtls_server_hello(struct dtls_server *server, struct udp_socket *socket, co
         if (!whole_hello(&a, &fragment, &message, &len)) {
             continue;
         }
-        if (dtls_hello_parse(&hello, message, len) < 0) {
-            metrics_inc(METRIC_DTLS_DROPPED_MALFORMED);
+        int rc = dtls_hello_parse(&hello, message, len);
+        if (rc < 0) {
+            metrics_inc(rc == -EPROTO ? METRIC_DTLS_DROPPED_VERSION : METRIC_DTLS_DROPPED_MALFORMED);
+            if (rc == -EPROTO && !peer) {
+                refuse_version(&a, record.sequence);
+            }
             return;
         }
         hello.sequence = record.sequence;

@@ -1,8 +1,6 @@
 """TURN over DTLS (RFC 7350): coturn's client, openssl's, and strangers who never finish."""
 import concurrent.futures
 import os
-import pathlib
-import shutil
 import socket
 import struct
 import subprocess
@@ -16,13 +14,13 @@ from dtls import RECORD, fragment, hello
 from dtlslink import DtlsLink
 from turnoutd import Turnout, certificate
 
-HERE = pathlib.Path(__file__).resolve().parent
 CLIENTS, MESSAGES = 4, 60
 METHODS = {"channels": ["-c"], "send indications": ["-c", "-s"], "two allocations": ["-c", "-y"]}
 
 
-def dtls_uclient(server, echo, inside, *flags):
-    return peers.uclient(server, echo, "-S", *flags, clients=CLIENTS, messages=MESSAGES, inside=inside)
+def dtls_uclient(server, echo, *flags):
+    """The client takes DTLS 1.0 or 1.2 by chance, and after our alert tries again."""
+    return peers.uclient(server, echo, "-S", *flags, clients=CLIENTS, messages=MESSAGES)
 
 
 def run_all():
@@ -31,8 +29,7 @@ def run_all():
     for family, host, flags in (("IPv4", "127.0.0.1", []), ("IPv6", "::1", ["-x"])):
         with Turnout(host=host, tls=True, relay={**peers.LOOPBACK_PEERS, "user-quota": "unlimited"}) as t, \
                 peers.EchoPeer(host) as echo, concurrent.futures.ThreadPoolExecutor(3) as pool:
-            inside = peers.uclient_of_dtls_1_2(t.folder)
-            jobs = {f"{name}, {port}, {family}": pool.submit(dtls_uclient, getattr(t, port), echo, inside, *own, *flags)
+            jobs = {f"{name}, {port}, {family}": pool.submit(dtls_uclient, getattr(t, port), echo, *own, *flags)
                     for name, own in METHODS.items() for port in ("tls", "udp")}
             concurrent.futures.wait(jobs.values())
             results.update(jobs)
@@ -112,14 +109,28 @@ def openssl_shakes_hands_also_with_small_datagrams():
 
 
 @tap.test
-def dtls_1_0_is_refused():
+def dtls_1_0_is_refused_at_once():
     with Turnout(tls=True) as t:
-        before = t.metrics()
-        done = subprocess.run(["timeout", "3", "openssl", "s_client", "-dtls1", "-cipher", "ALL:@SECLEVEL=0", "-connect",
+        before, begin = t.metrics(), time.monotonic()
+        done = subprocess.run(["timeout", "5", "openssl", "s_client", "-dtls1", "-cipher", "ALL:@SECLEVEL=0", "-connect",
                                f"{t.tls[0]}:{t.tls[1]}"], stdin=subprocess.DEVNULL, capture_output=True, text=True)
-        assert "Cipher    : 0000" in done.stdout or "Protocol" not in done.stdout, done.stdout
-        t.expect_metric(before, 'turnout_dtls_dropped_total{reason="malformed"}')
+        assert "alert protocol version" in done.stderr and done.returncode == 1, done.stderr
+        assert time.monotonic() - begin < 0.9, "it waited for a retransmission"
+        t.expect_metric(before, 'turnout_dtls_dropped_total{reason="version"}')
         assert t.metrics()["turnout_dtls_sessions"] == 0
+
+
+@tap.test
+def an_alert_for_dtls_1_0_is_shorter_than_any_hello_and_not_for_clients_with_a_session():
+    old = bytearray(hello())
+    old[25:27] = b"\xfe\xff"
+    with Turnout(tls=True) as t, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s, dtls_turn_client(t) as client:
+        s.settimeout(3)
+        s.sendto(old, t.tls)
+        assert s.recv(100) == RECORD.pack(21, 0xFEFF, 0, 0, 0, 2) + b"\x02\x46" and len(old) > 15
+        client.link.socket.send(old)
+        t.expect_metric({}, 'turnout_dtls_dropped_total{reason="version"}', 2)
+        assert client.allocate().ok
 
 
 @tap.test

@@ -100,6 +100,18 @@ void dtls_verify_request_write(uint8_t out[DTLS_VERIFY_REQUEST_BYTES], const str
     writer_bytes(&w, cookie, DTLS_COOKIE_BYTES);
 }
 
+void dtls_version_alert_write(uint8_t out[DTLS_ALERT_BYTES], uint64_t sequence) {
+    enum { FATAL = 2, PROTOCOL_VERSION = 70 };
+    struct writer w;
+    writer_init(&w, out, DTLS_ALERT_BYTES);
+    writer_u8(&w, DTLS_ALERT);
+    writer_u16(&w, DTLS_VERSION_1_0); /* whoever speaks DTLS reads it */
+    writer_u64(&w, sequence & 0xffffffffffff);
+    writer_u16(&w, 2);
+    writer_u8(&w, FATAL);
+    writer_u8(&w, PROTOCOL_VERSION);
+}
+
 long dtls_hello_record_write(uint8_t *out, size_t cap, const struct dtls_hello *hello) {
     struct writer w;
     writer_init(&w, out, cap);

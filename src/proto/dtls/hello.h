@@ -13,6 +13,7 @@ enum {
     DTLS_COOKIE_BYTES = 20,
     DTLS_COOKIE_KEY_BYTES = 32,
     DTLS_COOKIE_SLOT_US = 32 * 1000000, /* a cookie is good for one to two of these */
+    DTLS_ALERT_BYTES = 13 + 2,
     DTLS_VERIFY_REQUEST_BYTES = 13 + 12 + 3 + DTLS_COOKIE_BYTES,
 };
 
@@ -41,5 +42,8 @@ bool dtls_cookie_valid(const uint8_t key[DTLS_COOKIE_KEY_BYTES], const struct fi
 /* The answer to a hello without a good cookie; shorter than any ClientHello. */
 void dtls_verify_request_write(uint8_t out[DTLS_VERIFY_REQUEST_BYTES], const struct dtls_hello *hello,
                                const uint8_t cookie[DTLS_COOKIE_BYTES]);
+/* The answer to a hello that is not of DTLS 1.2: fatal alert protocol_version, in the clear, so that the client need not
+ * wait for its own timeout. */
+void dtls_version_alert_write(uint8_t out[DTLS_ALERT_BYTES], uint64_t sequence);
 /* The hello as one record, whatever pieces it came in. Returns its length, or -ENOBUFS. */
 long dtls_hello_record_write(uint8_t *out, size_t cap, const struct dtls_hello *hello);

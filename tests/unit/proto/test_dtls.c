@@ -371,6 +371,9 @@ static void cookie_is_bound_to_address_hello_and_time(void **state) {
     assert_false(dtls_cookie_valid(w->key, &w->tuple, &hello, DTLS_COOKIE_SLOT_US));
     with[1] = 0xff;
     assert_int_equal(dtls_hello_parse(&hello, with, len), -EPROTO);
+    uint8_t alert[DTLS_ALERT_BYTES];
+    dtls_version_alert_write(alert, 0x123456789abc);
+    assert_memory_equal(alert, "\x15\xfe\xff\0\0\x12\x34\x56\x78\x9a\xbc\0\x02\x02\x46", sizeof alert);
     for (size_t n = 0; n < len; n++) {
         assert_int_equal(dtls_hello_parse(&hello, with, n), -EBADMSG);
     }
