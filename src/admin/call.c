@@ -19,6 +19,8 @@ static bool changes_something(enum admin_verb_id id) {
     case ADMIN_VERB_STATUS:
     case ADMIN_VERB_SESSIONS_LIST:
     case ADMIN_VERB_SESSIONS_SHOW:
+    case ADMIN_VERB_USAGE_LIST:
+    case ADMIN_VERB_USAGE_SUMMARY:
     case ADMIN_VERB_ROOMS_LIST:
     case ADMIN_VERB_ROOMS_SHOW:
     case ADMIN_VERB_USER_LIST:

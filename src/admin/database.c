@@ -11,7 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { PAGE_ROWS = 512 };
+enum { PAGE_ROWS = 512, USAGE_ROWS = 100 };
 
 /* One run: what the verbs' functions share. */
 struct run {
@@ -205,6 +205,57 @@ static int peer_list(struct run *run) {
     return rc < 0 ? rc : store_db_rule_list(run->db, add_rule_row, run);
 }
 
+/* ---- usage records ---- */
+
+static uint64_t arg_uint(const struct run *run, const char *name, uint64_t fallback) {
+    const json_t *value = json_object_get(run->args, name);
+    return value ? (uint64_t)json_integer_value(value) : fallback;
+}
+
+static struct store_usage_query usage_wanted(const struct run *run) {
+    uint64_t back_s = arg_uint(run, "since", run->with->now_s);
+    return (struct store_usage_query){.user = arg_text(run, "user", NULL),
+                                      .since = run->with->now_s > back_s ? run->with->now_s - back_s : 0,
+                                      .before_id = (int64_t)arg_uint(run, "before_id", 0),
+                                      .limit = arg_uint(run, "limit", USAGE_ROWS)};
+}
+
+static int add_usage_row(void *ctx, const struct store_usage *u) {
+    return add_row(ctx,
+                   json_pack("{s:I,s:s,s:s,s:s,s:s,s:s,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:s}", "id", (json_int_t)u->id,
+                             "session", u->session, "user", u->user, "realm", u->realm, "transport", u->transport,
+                             "client", u->client, "started", (json_int_t)u->started, "ended", (json_int_t)u->ended,
+                             "duration_s", (json_int_t)(u->ended - u->started), "packets_from_client",
+                             (json_int_t)u->packets_received, "bytes_from_client", (json_int_t)u->bytes_received,
+                             "packets_to_client", (json_int_t)u->packets_sent, "bytes_to_client",
+                             (json_int_t)u->bytes_sent, "dropped", (json_int_t)u->dropped, "reason", u->reason));
+}
+
+static int usage_list(struct run *run) {
+    struct store_usage_query query = usage_wanted(run);
+    size_t wanted = query.limit;
+    query.limit = wanted < PAGE_ROWS ? wanted : PAGE_ROWS;
+    int rc = set_data(run, json_array());
+    rc = rc < 0 ? rc : store_db_usage_list(run->db, &query, add_usage_row, run);
+    run->out->more = wanted > PAGE_ROWS && json_array_size(run->out->data) == PAGE_ROWS;
+    return rc;
+}
+
+static int add_sum_row(void *ctx, const struct store_usage *u) {
+    return add_row(ctx, json_pack("{s:s,s:s,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I}", "user", u->user, "realm", u->realm,
+                                  "sessions", (json_int_t)u->id, "duration_s", (json_int_t)u->started,
+                                  "packets_from_client", (json_int_t)u->packets_received, "bytes_from_client",
+                                  (json_int_t)u->bytes_received, "packets_to_client", (json_int_t)u->packets_sent,
+                                  "bytes_to_client", (json_int_t)u->bytes_sent, "dropped", (json_int_t)u->dropped,
+                                  "last", (json_int_t)u->ended));
+}
+
+static int usage_summary(struct run *run) {
+    struct store_usage_query query = usage_wanted(run);
+    int rc = set_data(run, json_array());
+    return rc < 0 ? rc : store_db_usage_sum(run->db, &query, add_sum_row, run);
+}
+
 /* ---- tokens ---- */
 
 struct key_search {
@@ -277,6 +328,8 @@ static const struct {
     [ADMIN_VERB_PEER_DENY] = {peer_deny, "Peer rule", "prefix"},
     [ADMIN_VERB_PEER_LIST] = {peer_list, "Peer rules", NULL},
     [ADMIN_VERB_PEER_REMOVE] = {peer_remove, "Peer rule", "id"},
+    [ADMIN_VERB_USAGE_LIST] = {usage_list, "Usage records", NULL},
+    [ADMIN_VERB_USAGE_SUMMARY] = {usage_summary, "Usage records", NULL},
     [ADMIN_VERB_TOKEN_CREATE] = {token_create, "Token", NULL},
 };
 
@@ -317,4 +370,9 @@ void admin_database_next(json_t *args, const struct admin_result *page) {
     const json_t *last = count > 0 ? json_array_get(page->data, count - 1) : NULL;
     json_object_set(args, "after_realm", json_object_get(last, "realm"));
     json_object_set(args, "after_name", json_object_get(last, "name"));
+    json_object_set(args, "before_id", json_object_get(last, "id"));
+    const json_t *limit = json_object_get(args, "limit");
+    if (limit) {
+        json_object_set_new(args, "limit", json_integer(json_integer_value(limit) - (json_int_t)count));
+    }
 }

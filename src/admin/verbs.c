@@ -29,6 +29,13 @@ static const struct admin_arg session_args[] = {
     END,
 };
 
+static const struct admin_arg usage_args[] = {
+    TEXT("user", "NAME", 0, NAME_MAX_BYTES, "only this user, short-lived credentials by what follows the expiry"),
+    NUMBER("since", "TIME", ADMIN_ARG_DURATION, 0, 10 * (uint64_t)YEAR_S, "only sessions that ended within that time"),
+    NUMBER("limit", "N", ADMIN_ARG_UINT, 0, LIST_LIMIT, "stop after N rows (100)"),
+    END,
+};
+
 static const struct admin_arg rooms_list_args[] = {
     NUMBER("limit", "N", ADMIN_ARG_UINT, 0, LIST_LIMIT, "stop after N rooms"),
     END,
@@ -162,6 +169,10 @@ const struct admin_verb admin_verb_table[ADMIN_VERB_COUNT] = {
     VERB(SESSIONS_SHOW, "sessions show", session_args, 0,
          "Show one allocation with its permissions, channels and counters"),
     VERB(SESSIONS_KILL, "sessions kill", session_args, 0, "End an allocation at once"),
+    VERB(USAGE_LIST, "usage list", usage_args, ADMIN_VERB_OFFLINE | ADMIN_VERB_LIST,
+         "List the records of sessions that have ended, newest first"),
+    VERB(USAGE_SUMMARY, "usage summary", usage_args, ADMIN_VERB_OFFLINE | ADMIN_VERB_LIST,
+         "Sum the records up by user, the greatest first"),
     VERB(ROOMS_LIST, "rooms list", rooms_list_args, ADMIN_VERB_LIST, "List the rooms"),
     VERB(ROOMS_SHOW, "rooms show", room_args, 0, "Show a room and its participants"),
     VERB(ROOMS_CLOSE, "rooms close", room_args, 0, "Close a room and send everybody out"),

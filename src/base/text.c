@@ -183,6 +183,15 @@ bool text_is_printable(const void *data, size_t n) {
     return text_is_utf8(data, n);
 }
 
+void text_make_utf8(char *text) {
+    if (text_is_utf8(text, strlen(text))) {
+        return;
+    }
+    for (; *text; text++) {
+        *text = (unsigned char)*text < 0x80 ? *text : '?';
+    }
+}
+
 size_t text_utf8_length(const void *data, size_t n) {
     const uint8_t *p = data;
     size_t count = 0;

@@ -32,5 +32,7 @@ int text_parse_u64(uint64_t *out, const char *text, size_t len);
 bool text_is_utf8(const void *data, size_t n);
 /* True for valid UTF-8 without control characters (C0, DEL, C1): fit for names that people read. */
 bool text_is_printable(const void *data, size_t n);
+/* Makes a text of unknown bytes fit for JSON: unless it is valid UTF-8, each byte beyond ASCII becomes '?'. */
+void text_make_utf8(char *text);
 /* Code points in valid UTF-8. */
 size_t text_utf8_length(const void *data, size_t n);

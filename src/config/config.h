@@ -142,6 +142,9 @@ struct config {
     } stats;
     struct {
         const char *path;
+        uint64_t usage_retention_us; /* 0: no usage records */
+        uint64_t usage_limit;        /* records; 0: no limit */
+        bool usage_address;          /* records tell the client's address */
     } database;
     struct {
         enum log_level level;

@@ -171,6 +171,13 @@ const struct config_key config_keys[] = {
 
     KEY(database, path, "path", PATH, .flags = CONFIG_RESTART | CONFIG_IN_STATE_DIR, .fallback = "turnout.db", .min = 1, .max = 3000,
         .doc = "The SQLite file. Made when it is missing."),
+    KEY(database, usage_retention_us, "usage-retention", DURATION, .fallback = "90d", .max = 3650 * DAY,
+        .doc = "How long the record of a relay session is kept that turnoutctl(8) shows by the verb usage: user, times, bytes, packets and why it ended. "
+               "With 0s none is made."),
+    KEY(database, usage_limit, "usage-limit", UINT, .fallback = "1000000", .max = 1000000000, .words = "unlimited",
+        .doc = "Records that are kept at the most; the oldest go first. A million takes about 200 MB."),
+    KEY(database, usage_address, "usage-address", BOOL, .fallback = "no",
+        .doc = "Whether a record tells the client's address. The log does in any case."),
 
     KEY(log, level, "level", CHOICE, .fallback = "info", .words = "error warning info debug",
         .doc = "The least important lines to write."),

@@ -36,6 +36,32 @@ static const struct ctl_column session_columns[] = {
     {0},
 };
 
+static const struct ctl_column usage_columns[] = {
+    {"ENDED", "ended", CTL_TIME},
+    {"USER", "user", CTL_TEXT},
+    {"SESSION", "session", CTL_TEXT},
+    {"VIA", "transport", CTL_TEXT},
+    {"CLIENT", "client", CTL_TEXT},
+    {"LASTED", "duration_s", CTL_DURATION},
+    {"RECEIVED", "bytes_from_client", CTL_BYTES},
+    {"SENT", "bytes_to_client", CTL_BYTES},
+    {"DROPPED", "dropped", CTL_NUMBER},
+    {"WHY", "reason", CTL_TEXT},
+    {0},
+};
+
+static const struct ctl_column usage_sum_columns[] = {
+    {"USER", "user", CTL_TEXT},
+    {"REALM", "realm", CTL_TEXT},
+    {"SESSIONS", "sessions", CTL_NUMBER},
+    {"LASTED", "duration_s", CTL_DURATION},
+    {"RECEIVED", "bytes_from_client", CTL_BYTES},
+    {"SENT", "bytes_to_client", CTL_BYTES},
+    {"DROPPED", "dropped", CTL_NUMBER},
+    {"LAST", "last", CTL_TIME},
+    {0},
+};
+
 static const struct ctl_column room_columns[] = {
     {"ROOM", "name", CTL_TEXT},
     {"MODE", "mode", CTL_TEXT},
@@ -85,6 +111,8 @@ static const struct {
     const char *when_empty;
 } lists[] = {
     {ADMIN_VERB_SESSIONS_LIST, session_columns, "There is no allocation."},
+    {ADMIN_VERB_USAGE_LIST, usage_columns, "There is no such record; a session leaves one when it ends."},
+    {ADMIN_VERB_USAGE_SUMMARY, usage_sum_columns, "There is no such record; a session leaves one when it ends."},
     {ADMIN_VERB_ROOMS_LIST, room_columns, "There is no room."},
     {ADMIN_VERB_USER_LIST, user_columns, "There is no user; `turnoutctl user add NAME` adds one."},
     {ADMIN_VERB_KEY_LIST, key_columns, "There is no API key; `turnoutctl key add` makes one."},

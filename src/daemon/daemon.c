@@ -15,6 +15,7 @@
 #include "daemon/privileges.h"
 #include "daemon/services.h"
 #include "net/file_watch.h"
+#include "daemon/usage.h"
 #include "net/http_server.h"
 #include "net/static.h"
 #include "net/tcp.h"
@@ -192,6 +193,7 @@ static int prepare_workers(struct daemon *d) {
         .http = d->http,
         .tls = d->tls,
         .quota = d->quota,
+        .usage = d->usage,
     };
     int rc = 0;
     for (unsigned i = 0; i < d->worker_count && rc == 0; i++) {
@@ -258,6 +260,9 @@ static int start_parts(struct daemon *d) {
     rc = rc < 0 ? rc : daemon_start_admin(d);
     rc = rc < 0 ? rc : daemon_watch_rules(d);
     rc = rc < 0 ? rc : daemon_watch_certificate(d);
+    if (rc == 0) {
+        usage_start(d->usage, d->control, d->store);
+    }
     return rc < 0 ? rc : start_threads(d);
 }
 
@@ -356,6 +361,7 @@ void daemon_free(struct daemon *d) {
         loop_drain(d->control);
     }
     free_services(d);
+    usage_stopping(d->usage, d->config ? d->config->database.path : NULL);
     for (unsigned i = 0; i < d->worker_count; i++) {
         worker_free(d->workers[i]);
     }
@@ -366,6 +372,7 @@ void daemon_free(struct daemon *d) {
     }
     file_watch_free(d->certificate_files);
     tls_context_free(d->tls);
+    usage_finish(d->usage);
     auth_quota_free(d->quota);
     auth_secrets_unref(d->secrets);
     relay_settings_unref(d->relay_settings);

@@ -23,6 +23,7 @@ struct http_server;
 struct peer_scoped_rule;
 struct signal_service;
 struct static_site;
+struct usage;
 
 enum { DAEMON_WORKERS_MAX = 64, DAEMON_SIGNALS = 4 };
 
@@ -43,6 +44,7 @@ struct daemon {
     struct auth_keys *keys;
     const struct auth_secrets *secrets;
     struct auth_quota *quota;
+    struct usage *usage;
     struct auth_limiter *requests; /* credential and token requests per source and subject */
     struct auth_limiter *refusals; /* wrong tokens and keys per source */
     struct daemon_rules rules;

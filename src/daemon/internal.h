@@ -25,8 +25,10 @@ struct worker {
     char name[16];
     pthread_t thread;
     bool started;
+    bool stopped; /* what ends now ends with the daemon */
     const struct worker_shared *shared;
-    struct auth_quota *quota; /* the shared one: outlives what ends with the worker */
+    struct auth_quota *quota; /* these are shared and outlive what ends with the worker */
+    struct usage *usage;
     struct loop *loop;
     struct udp_io *io;
     struct relay *relay;

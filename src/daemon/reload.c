@@ -8,6 +8,7 @@
 #include "daemon/daemon.h"
 #include "daemon/external.h"
 #include "daemon/services.h"
+#include "daemon/usage.h"
 #include "net/http_server.h"
 #include "relay/settings.h"
 #include "signal/signal.h"
@@ -146,6 +147,7 @@ static int apply(struct daemon *d, const struct config *now) {
 static void apply_limits(struct daemon *d) {
     struct auth_quota_limits limits = daemon_quota_limits(d->config);
     auth_quota_set_limits(d->quota, &limits);
+    usage_configure(d->usage, d->config);
     auth_limiter_set_rate(d->requests, d->config->http.request_rate, d->config->http.request_rate);
     admin_set_coturn_names(d->admin, d->config->stats.coturn_names);
     if (daemon_configure_log(d->config) < 0) {

@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "config/config.h"
 #include "daemon/daemon.h"
+#include "daemon/usage.h"
 #include "net/loop.h"
 #include "net/static.h"
 #include "signal/signal.h"
@@ -152,7 +153,7 @@ int daemon_start_auth(struct daemon *d) {
     d->quota = auth_quota_new(QUOTA_USERS, &limits);
     d->requests = auth_limiter_new(LIMITER_SOURCES, rate, rate);
     d->refusals = auth_limiter_new(LIMITER_SOURCES, REFUSALS_PER_MINUTE, REFUSALS_PER_MINUTE);
-    return d->quota && d->requests && d->refusals ? 0 : -ENOMEM;
+    return d->quota && d->requests && d->refusals ? usage_new(&d->usage, d->config) : -ENOMEM;
 }
 
 static int start_signal(struct daemon *d) {

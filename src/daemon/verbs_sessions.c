@@ -29,29 +29,17 @@ struct errand {
 static void visit(struct errand *e);
 
 /* A user name is bytes of a client, and may be cut within a character. */
-static json_t *user_text(const char *user) {
-    char clean[sizeof((struct relay_session *)0)->user];
-    size_t i = 0;
-    if (text_is_utf8(user, strlen(user))) {
-        return json_string(user);
-    }
-    for (; user[i]; i++) {
-        clean[i] = (char)((unsigned char)user[i] < 0x80 ? user[i] : '?');
-    }
-    clean[i] = '\0';
-    return json_string(clean);
-}
-
-static json_t *session_row(const struct relay_session *s) {
+static json_t *session_row(struct relay_session *s) {
     char client[ADDR_TEXT_MAX], server[ADDR_TEXT_MAX], text[ADDR_TEXT_MAX];
     json_t *relayed = json_array();
+    text_make_utf8(s->user);
     for (size_t i = 0; i < sizeof s->relayed / sizeof s->relayed[0]; i++) {
         if (s->relayed[i].family != AF_UNSPEC) {
             json_array_append_new(relayed, json_string(addr_format(&s->relayed[i], text)));
         }
     }
-    return json_pack("{s:s,s:o,s:s,s:s,s:s,s:s,s:o,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I}", "id", s->id, "user",
-                     user_text(s->user), "realm", s->realm, "client", addr_format(&s->client.remote, client), "server",
+    return json_pack("{s:s,s:s,s:s,s:s,s:s,s:s,s:o,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I}", "id", s->id, "user",
+                     s->user, "realm", s->realm, "client", addr_format(&s->client.remote, client), "server",
                      addr_format(&s->client.local, server), "transport",
                      transport_name((enum transport)s->client.transport), "relayed", relayed, "worker",
                      (json_int_t)s->worker, "age_s", (json_int_t)s->age_s, "expires_s", (json_int_t)s->expires_s,

@@ -8,6 +8,7 @@
 #include "daemon/internal.h"
 #include "daemon/listen.h"
 #include "daemon/steer.h"
+#include "daemon/usage.h"
 #include "net/tcp.h"
 #include "proto/turn/server.h"
 #include "relay/relay.h"
@@ -74,6 +75,13 @@ static int lookup_user(void *ctx, uint64_t request, const struct relay_user_quer
     return rc;
 }
 
+/* ---- accounting ---- */
+
+static void session_ended(void *ctx, const struct relay_session *session, const char *reason) {
+    const struct worker *w = ctx;
+    usage_session_ended(w->usage, session, w->stopped ? "shutdown" : reason);
+}
+
 /* ---- bandwidth ---- */
 
 static void *account_open(void *ctx, const char *user) {
@@ -137,6 +145,7 @@ int worker_prepare(struct worker *w, const struct worker_shared *shared, const s
                   .forward = ingress_forward,
                   .deliver = ingress_deliver,
                   .gone = ingress_gone,
+                  .ended = session_ended,
                   .account_open = account_open,
                   .account_close = account_close,
                   .lease = lease,
@@ -144,6 +153,7 @@ int worker_prepare(struct worker *w, const struct worker_shared *shared, const s
     };
     w->shared = shared;
     w->quota = shared->quota;
+    w->usage = shared->usage;
     int rc = relay_new(&w->relay, &options, settings);
     if (rc < 0) {
         return rc;
@@ -208,6 +218,7 @@ void worker_stop(struct worker *w) {
         loop_stop(w->loop);
         pthread_join(w->thread, NULL);
         w->started = false;
+        w->stopped = true;
     }
 }
 

@@ -19,6 +19,7 @@ struct relay_settings;
 struct store;
 struct tcp;
 struct tls_context;
+struct usage;
 struct worker;
 
 /* What all workers share. Borrowed for the worker's life. */
@@ -29,6 +30,7 @@ struct worker_shared {
     struct http_server *http;
     struct tls_context *tls; /* NULL: no TLS */
     struct auth_quota *quota;
+    struct usage *usage;
 };
 
 /* The loop and the tables; no socket yet. -ENOMEM. */

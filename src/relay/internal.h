@@ -93,6 +93,9 @@ size_t relay_limits_room(struct relay *relay, struct turn_allocation *a, size_t 
 struct relay_stream *relay_stream_find(const struct relay *relay, const struct five_tuple *tuple);
 void relay_streams_expire(struct relay *relay, uint64_t now_us);
 
+/* sessions.c */
+void relay_session_describe(const struct relay *relay, const struct turn_allocation *a, struct relay_session *out);
+
 /* report.c: log lines and metrics of the machine's events. */
 void relay_report_event(struct relay *relay, const struct turn_output *out);
 void relay_report_reply(const struct turn_output *out);

@@ -14,6 +14,7 @@
 struct loop;
 struct relay;
 struct relay_ports;
+struct relay_session;
 struct relay_settings;
 struct turn_key;
 
@@ -36,6 +37,8 @@ struct relay_hooks {
     void (*deliver)(void *ctx, const struct five_tuple *client, const void *data, size_t len);
     /* A connection ended whose messages were forwarded to that worker. */
     void (*gone)(void *ctx, unsigned worker, const struct five_tuple *client);
+    /* A session has ended; borrowed. May be NULL. */
+    void (*ended)(void *ctx, const struct relay_session *session, const char *reason);
     /* A user's bandwidth account, shared by all workers. NULL: no memory, the user is not limited. */
     void *(*account_open)(void *ctx, const char *user);
     void (*account_close)(void *ctx, void *account);

@@ -68,6 +68,11 @@ static void report_deleted(const struct relay *relay, const struct turn_allocati
              LF_TEXT("reason", turn_reason_name(reason)),
              LF_UINT("seconds", (loop_now_us(relay->options.loop) - a->created_us) / 1000000),
              LF_UINT("from_client_bytes", a->from_client.bytes), LF_UINT("to_client_bytes", a->to_client.bytes));
+    if (relay->options.hooks.ended) {
+        struct relay_session session;
+        relay_session_describe(relay, a, &session);
+        relay->options.hooks.ended(relay->options.hooks.ctx, &session, turn_reason_name(reason));
+    }
 }
 
 static void report_moved(const struct turn_output *out) {

@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-static void describe(const struct relay *relay, const struct turn_allocation *a, struct relay_session *out) {
+void relay_session_describe(const struct relay *relay, const struct turn_allocation *a, struct relay_session *out) {
     uint64_t now = loop_now_us(relay->options.loop);
     *out = (struct relay_session){
         .client = a->client,
@@ -37,7 +37,7 @@ size_t relay_sessions(const struct relay *relay, uint32_t *cursor, struct relay_
         if (!a) {
             break;
         }
-        describe(relay, a, &out[count++]);
+        relay_session_describe(relay, a, &out[count++]);
     }
     return count;
 }
@@ -47,7 +47,7 @@ int relay_session_find(const struct relay *relay, const char *id, struct relay_s
     if (!a) {
         return -ENOENT;
     }
-    describe(relay, a, out);
+    relay_session_describe(relay, a, out);
     return 0;
 }
 

@@ -12,8 +12,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { BUSY_WAIT_MS = 2000 };
-
 /* SQLite would make it readable for all. The journal files take over its mode. */
 static int make_file(const char *path) {
     int fd = store_file_make(path);
@@ -25,7 +23,7 @@ static int make_file(const char *path) {
 
 static int set_up(struct store_db *db, enum store_open how) {
     static const char common[] = "PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON;";
-    sqlite3_busy_timeout(db->sqlite, BUSY_WAIT_MS);
+    sqlite3_busy_timeout(db->sqlite, SQL_BUSY_WAIT_MS);
     sqlite3_db_config(db->sqlite, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
     int rc = sql_exec(db, common);
     if (rc == 0 && how != STORE_OPEN_READ) {
@@ -76,7 +74,8 @@ int store_db_version(struct store_db *db, uint64_t *out) {
     sql_begin(&q, db, "PRAGMA data_version");
     if (sql_step(&q) == 1) {
         /* data_version moves with others' commits only, total_changes with ours. */
-        *out = ((uint64_t)sql_column_int(&q, 0) << 40) + (uint64_t)sqlite3_total_changes(db->sqlite);
+        *out =
+            ((uint64_t)sql_column_int(&q, 0) << 40) + (uint64_t)sqlite3_total_changes(db->sqlite) - db->quiet_changes;
     }
     return sql_end(&q);
 }

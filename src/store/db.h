@@ -21,7 +21,7 @@ enum {
     STORE_KEY_ID_MAX = 32,
     STORE_SECRET_MAX = 64,
     STORE_METADATA_MAX = 4096,
-    STORE_SCHEMA_VERSION = 2,
+    STORE_SCHEMA_VERSION = 3,
 };
 
 struct store_db;
@@ -139,17 +139,40 @@ int store_db_room_list(struct store_db *db, int (*row)(void *ctx, const struct s
 /* --- usage records ----------------------------------------------------------------------------------------- */
 enum store_usage_kind { STORE_USAGE_RELAY, STORE_USAGE_PARTICIPANT };
 struct store_usage {
+    int64_t id; /* set by the list; grows with time */
     enum store_usage_kind kind;
     uint64_t started; /* unix seconds */
     uint64_t ended;
+    char session[32];
     char realm[STORE_REALM_MAX + 1];
-    char user[STORE_NAME_MAX + 1]; /* or the participant's identity */
+    char user[STORE_TEXT_MAX + 1]; /* or the participant's identity; UTF-8 */
     char room[STORE_TEXT_MAX + 1];
-    uint64_t bytes_received;
+    char transport[8];
+    char client[ADDR_TEXT_MAX]; /* "": not kept */
+    char reason[24];            /* why it ended */
+    uint64_t bytes_received;    /* from the client */
     uint64_t bytes_sent;
+    uint64_t packets_received;
+    uint64_t packets_sent;
+    uint64_t dropped; /* packets */
 };
-int store_db_usage_add(struct store_db *db, const struct store_usage *usage);
-/* Records that ended in [from, to), oldest first. */
-int store_db_usage_list(struct store_db *db, uint64_t from, uint64_t to,
+/* All of them or none, in one transaction that does not wait for another process' lock. Does not count as a change
+ * for store_db_version. */
+int store_db_usage_add(struct store_db *db, const struct store_usage *const *records, size_t count);
+
+struct store_usage_query {
+    const char *user;  /* NULL: all */
+    uint64_t since;    /* records that ended then or later */
+    int64_t before_id; /* the list only: older than this record; 0: from the newest on */
+    size_t limit;      /* rows at most */
+};
+/* Newest first. */
+int store_db_usage_list(struct store_db *db, const struct store_usage_query *query,
                         int (*row)(void *ctx, const struct store_usage *usage), void *ctx);
-int store_db_usage_delete_before(struct store_db *db, uint64_t ended_before, uint64_t *deleted);
+/* The sums of each user, greatest users first: id is their number of records, started the seconds of all together, ended
+ * the last end. */
+int store_db_usage_sum(struct store_db *db, const struct store_usage_query *query,
+                       int (*row)(void *ctx, const struct store_usage *sum), void *ctx);
+/* Deletes records that ended before that time, and the oldest so that about `keep` remain (0: no limit); at most
+ * `limit` rows of each, so that others have their turn. As add towards others. */
+int store_db_usage_prune(struct store_db *db, uint64_t ended_before, uint64_t keep, size_t limit, uint64_t *deleted);

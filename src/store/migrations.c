@@ -55,6 +55,15 @@ static const char *const steps[STORE_SCHEMA_VERSION] = {
     " bytes_received INTEGER NOT NULL,"
     " bytes_sent INTEGER NOT NULL);"
     "CREATE INDEX usage_ended ON usage (ended);",
+
+    "ALTER TABLE usage ADD COLUMN session TEXT NOT NULL DEFAULT '';"
+    "ALTER TABLE usage ADD COLUMN transport TEXT NOT NULL DEFAULT '';"
+    "ALTER TABLE usage ADD COLUMN client TEXT NOT NULL DEFAULT '';"
+    "ALTER TABLE usage ADD COLUMN reason TEXT NOT NULL DEFAULT '';"
+    "ALTER TABLE usage ADD COLUMN packets_received INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE usage ADD COLUMN packets_sent INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE usage ADD COLUMN dropped INTEGER NOT NULL DEFAULT 0;"
+    "CREATE INDEX usage_user ON usage (user);",
 };
 
 struct identity {

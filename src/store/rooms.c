@@ -1,4 +1,4 @@
-/* Room definitions and usage records. */
+/* Room definitions. */
 #include "store/sql.h"
 
 #include "base/clock.h"
@@ -68,63 +68,4 @@ int store_db_room_list(struct store_db *db, int (*row)(void *ctx, const struct s
     }
     int rc = sql_end(&q);
     return stop ? stop : rc;
-}
-
-int store_db_usage_add(struct store_db *db, const struct store_usage *usage) {
-    static const char sql[] = "INSERT INTO usage (kind, started, ended, realm, user, room, bytes_received, bytes_sent)"
-                              " VALUES (?, ?, ?, ?, ?, ?, ?, ?)";
-    struct sql q;
-    if (usage->kind != STORE_USAGE_RELAY && usage->kind != STORE_USAGE_PARTICIPANT) {
-        return -EINVAL;
-    }
-    sql_begin(&q, db, sql);
-    sql_bind_int(&q, usage->kind);
-    sql_bind_int(&q, (int64_t)usage->started);
-    sql_bind_int(&q, (int64_t)usage->ended);
-    sql_bind_text(&q, usage->realm);
-    sql_bind_text(&q, usage->user);
-    sql_bind_text(&q, usage->room);
-    sql_bind_int(&q, (int64_t)usage->bytes_received);
-    sql_bind_int(&q, (int64_t)usage->bytes_sent);
-    return sql_run_one(&q);
-}
-
-static void read_usage(struct sql *q, struct store_usage *out) {
-    memset(out, 0, sizeof *out);
-    out->kind = sql_column_int(q, 0) == STORE_USAGE_RELAY ? STORE_USAGE_RELAY : STORE_USAGE_PARTICIPANT;
-    out->started = (uint64_t)sql_column_int(q, 1);
-    out->ended = (uint64_t)sql_column_int(q, 2);
-    sql_column_text(q, 3, out->realm, sizeof out->realm);
-    sql_column_text(q, 4, out->user, sizeof out->user);
-    sql_column_text(q, 5, out->room, sizeof out->room);
-    out->bytes_received = (uint64_t)sql_column_int(q, 6);
-    out->bytes_sent = (uint64_t)sql_column_int(q, 7);
-}
-
-int store_db_usage_list(struct store_db *db, uint64_t from, uint64_t to,
-                        int (*row)(void *ctx, const struct store_usage *usage), void *ctx) {
-    static const char sql[] = "SELECT kind, started, ended, realm, user, room, bytes_received, bytes_sent FROM usage"
-                              " WHERE ended >= ? AND ended < ? ORDER BY ended, id";
-    struct sql q;
-    int stop = 0;
-    sql_begin(&q, db, sql);
-    sql_bind_int(&q, (int64_t)from);
-    sql_bind_int(&q, (int64_t)to);
-    while (stop == 0 && sql_step(&q) == 1) {
-        struct store_usage usage;
-        read_usage(&q, &usage);
-        stop = q.rc < 0 ? q.rc : row(ctx, &usage);
-    }
-    int rc = sql_end(&q);
-    return stop ? stop : rc;
-}
-
-int store_db_usage_delete_before(struct store_db *db, uint64_t ended_before, uint64_t *deleted) {
-    static const char sql[] = "DELETE FROM usage WHERE ended < ?";
-    struct sql q;
-    sql_begin(&q, db, sql);
-    sql_bind_int(&q, (int64_t)ended_before);
-    long changed = sql_run(&q);
-    *deleted = changed > 0 ? (uint64_t)changed : 0;
-    return changed < 0 ? (int)changed : 0;
 }

@@ -5,7 +5,7 @@
 
 #include <sqlite3.h>
 
-enum { SQL_STATEMENTS_MAX = 48 };
+enum { SQL_STATEMENTS_MAX = 48, SQL_BUSY_WAIT_MS = 2000 };
 
 struct store_db {
     sqlite3 *sqlite;
@@ -14,6 +14,7 @@ struct store_db {
         sqlite3_stmt *stmt;
     } cache[SQL_STATEMENTS_MAX];
     size_t cached;
+    uint64_t quiet_changes; /* rows of usage that we wrote: no change for those who watch */
 };
 
 struct sql {

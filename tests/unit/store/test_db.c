@@ -229,12 +229,7 @@ static int count_room(void *ctx, const struct store_room *room) {
     return 0;
 }
 
-static int sum_usage(void *ctx, const struct store_usage *usage) {
-    *(uint64_t *)ctx = *(uint64_t *)ctx * 10 + usage->bytes_sent;
-    return 0;
-}
-
-static void rooms_are_put_and_usage_is_kept_by_time(void **state) {
+static void rooms_are_put_found_and_deleted(void **state) {
     struct fixture *f = *state;
     struct store_room room = {.name = "daily", .metadata = "{\"a\":1}", .max_participants = 5}, found;
     uint32_t sum = 0;
@@ -248,16 +243,6 @@ static void rooms_are_put_and_usage_is_kept_by_time(void **state) {
     assert_int_equal(sum, 6);
     assert_int_equal(store_db_room_delete(f->db, "daily"), 0);
     assert_int_equal(store_db_room_find(f->db, "daily", &found), -ENOENT);
-
-    for (uint64_t i = 1; i <= 4; i++) {
-        struct store_usage usage = {.started = i * 10, .ended = 100 - i, .user = "u", .bytes_sent = i};
-        assert_int_equal(store_db_usage_add(f->db, &usage), 0);
-    }
-    uint64_t order = 0, deleted = 0;
-    assert_int_equal(store_db_usage_list(f->db, 97, 99, sum_usage, &order), 0);
-    assert_int_equal(order, 32); /* those that ended at 97 and 98 */
-    assert_int_equal(store_db_usage_delete_before(f->db, 98, &deleted), 0);
-    assert_int_equal(deleted, 2);
 }
 
 static void the_version_moves_with_every_change_by_anybody(void **state) {
@@ -388,7 +373,7 @@ int main(void) {
         WITH_DATABASE(deleting_a_realm_deletes_its_users),
         WITH_DATABASE(api_keys_are_kept_and_checked),
         WITH_DATABASE(peer_rules_are_kept_and_a_broken_one_is_an_error),
-        WITH_DATABASE(rooms_are_put_and_usage_is_kept_by_time),
+        WITH_DATABASE(rooms_are_put_found_and_deleted),
         WITH_DATABASE(the_version_moves_with_every_change_by_anybody),
         WITH_DATABASE(an_older_schema_is_migrated_and_keeps_its_rows),
         WITH_DATABASE(a_newer_or_foreign_file_is_left_alone),
