@@ -341,14 +341,30 @@ static int send_one(int fd, const struct msghdr *msg) {
     return n < 0 ? -1 : 1;
 }
 
-static void send_messages(struct udp_io *io, int fd, unsigned count) {
+/* An ICMP error of an earlier datagram makes the next send fail, and no other. */
+static bool fails_for_another(struct udp_socket *s, int error) {
+    if (!s->reports_errors || error == EAGAIN || error == ENOBUFS || error == EINVAL) {
+        return false;
+    }
+    s->errors_waiting = true;
+    return true;
+}
+
+static void send_messages(struct udp_io *io, struct udp_socket *s, unsigned count) {
+    int fd = s->fd;
     unsigned sent = 0;
+    bool again = false;
     while (sent < count) {
         int n = count - sent == 1 ? send_one(fd, &io->out[sent].msg_hdr)
                                   : sendmmsg(fd, io->out + sent, count - sent, MSG_DONTWAIT);
         metrics_inc(METRIC_UDP_SEND_CALLS);
         if (n > 0) {
             sent += (unsigned)n;
+            again = false;
+            continue;
+        }
+        again = !again && fails_for_another(s, errno);
+        if (again) {
             continue;
         }
         struct msghdr *failed = &io->out[sent++].msg_hdr;
@@ -371,7 +387,7 @@ static void flush_queue(struct udp_io *io, const struct queue *q) {
             iovs += (unsigned)msg->msg_iovlen;
         }
     }
-    send_messages(io, q->socket->fd, messages);
+    send_messages(io, q->socket, messages);
 }
 
 void udp_io_flush(struct udp_io *io) {

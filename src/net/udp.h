@@ -23,6 +23,8 @@ struct udp_socket {
     bool wildcard;             /* carries the local address of each datagram both ways */
     uint16_t queue_slot;       /* udp_io's own: where this socket's datagrams wait */
     uint8_t lone_reads;        /* udp_io's own: receive calls in a row that found one datagram */
+    bool reports_errors;       /* ICMP errors wait for udp_socket_next_error */
+    bool errors_waiting;       /* some came up while sending */
     struct proxy_paths *paths; /* ways to clients behind proxies, borrowed; NULL: there are none */
 };
 
@@ -30,6 +32,7 @@ struct udp_options {
     bool reuse_port;    /* one socket per worker on the same address */
     int receive_buffer; /* bytes; 0: system default */
     int send_buffer;
+    bool report_errors; /* keep ICMP errors for udp_socket_next_error */
 };
 
 /* One received datagram; data has UDP_HEADROOM writable bytes before it. Valid until udp_io_flush. */
@@ -66,6 +69,15 @@ void udp_io_send_copy(struct udp_io *io, struct udp_socket *s, const void *data,
 /* Sends one datagram now with the DF bit set (RFC 8656 DONT-FRAGMENT). -EMSGSIZE when it is over the path
  * MTU, or what the kernel says. A rare path: three system calls. */
 int udp_socket_send_df(struct udp_socket *s, const void *data, size_t len, const struct addr *to);
+/* An ICMP error that a datagram of this socket has caused. */
+struct udp_error {
+    struct addr to; /* where the datagram went */
+    uint8_t type, code;
+    uint32_t mtu; /* of the next hop when the error tells it, else 0 */
+};
+/* Takes the oldest error; false: none. Errors make the socket readable: take them when udp_io_receive returns 0 or
+ * errors_waiting is set, or it stays so. */
+bool udp_socket_next_error(struct udp_socket *s, struct udp_error *out);
 /* Sends all that is queued, runs to one destination first with GSO. What the kernel does not take is
  * dropped and counted: relays never wait. Must be called before a socket with queued datagrams is closed. */
 void udp_io_flush(struct udp_io *io);

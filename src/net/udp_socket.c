@@ -1,6 +1,7 @@
 #include "net/udp.h"
 
 #include <errno.h>
+#include <linux/errqueue.h>
 #include <netinet/in.h>
 #include <netinet/ip.h>
 #include <string.h>
@@ -17,7 +18,8 @@ static int set_fragmentation(int fd, int family, bool dont_fragment) {
     if (family == AF_INET6) {
         return set_int(fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER, dont_fragment ? IPV6_PMTUDISC_DO : IPV6_PMTUDISC_DONT);
     }
-    return set_int(fd, IPPROTO_IP, IP_MTU_DISCOVER, dont_fragment ? IP_PMTUDISC_DO : IP_PMTUDISC_DONT);
+    /* As DONT, but that an error which tells an MTU is reported where errors are. */
+    return set_int(fd, IPPROTO_IP, IP_MTU_DISCOVER, dont_fragment ? IP_PMTUDISC_DO : IP_PMTUDISC_OMIT);
 }
 
 static int set_options(int fd, const struct addr *bind_to, const struct udp_options *options) {
@@ -31,6 +33,10 @@ static int set_options(int fd, const struct addr *bind_to, const struct udp_opti
     if (rc == 0 && addr_is_any(bind_to)) {
         rc = bind_to->family == AF_INET6 ? set_int(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1)
                                          : set_int(fd, IPPROTO_IP, IP_PKTINFO, 1);
+    }
+    if (rc == 0 && options->report_errors) {
+        rc = bind_to->family == AF_INET6 ? set_int(fd, IPPROTO_IPV6, IPV6_RECVERR, 1)
+                                         : set_int(fd, IPPROTO_IP, IP_RECVERR, 1);
     }
     if (rc == 0 && options->receive_buffer > 0) {
         rc = set_int(fd, SOL_SOCKET, SO_RCVBUF, options->receive_buffer);
@@ -59,6 +65,7 @@ int udp_socket_open(struct udp_socket *s, const struct addr *bind_to, const stru
     if (s->fd < 0) {
         return -errno;
     }
+    s->reports_errors = options->report_errors;
     socklen_t len = addr_to_sockaddr(bind_to, &sa);
     int rc = set_options(s->fd, bind_to, options);
     if (rc == 0 && bind(s->fd, (struct sockaddr *)&sa, len) < 0) {
@@ -97,9 +104,54 @@ int udp_socket_send_df(struct udp_socket *s, const void *data, size_t len, const
     if (rc < 0) {
         return rc;
     }
-    if (sendto(s->fd, data, len, MSG_DONTWAIT, (struct sockaddr *)&sa, sa_len) < 0) {
-        rc = -errno;
+    for (int tries = s->reports_errors ? 2 : 1; tries > 0; tries--) { /* the first may fail for an earlier datagram */
+        rc = sendto(s->fd, data, len, MSG_DONTWAIT, (struct sockaddr *)&sa, sa_len) < 0 ? -errno : 0;
+        if (rc == 0) {
+            break;
+        }
+        s->errors_waiting = s->reports_errors;
     }
     set_fragmentation(s->fd, to->family, false);
     return rc;
+}
+
+/* Errors of our own host (a datagram over the MTU) are in the same queue: the caller of send knows of them. */
+static bool read_error(struct msghdr *msg, struct udp_error *out) {
+    for (struct cmsghdr *c = CMSG_FIRSTHDR(msg); c; c = CMSG_NXTHDR(msg, c)) {
+        if ((c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_RECVERR) ||
+            (c->cmsg_level == IPPROTO_IPV6 && c->cmsg_type == IPV6_RECVERR)) {
+            struct sock_extended_err e;
+            memcpy(&e, CMSG_DATA(c), sizeof e);
+            *out = (struct udp_error){.to = out->to, .type = e.ee_type, .code = e.ee_code, .mtu = e.ee_info};
+            return e.ee_origin == SO_EE_ORIGIN_ICMP || e.ee_origin == SO_EE_ORIGIN_ICMP6;
+        }
+    }
+    return false;
+}
+
+bool udp_socket_next_error(struct udp_socket *s, struct udp_error *out) {
+    union {
+        char bytes[CMSG_SPACE(sizeof(struct sock_extended_err) + sizeof(struct sockaddr_in6)) +
+                   CMSG_SPACE(sizeof(struct in6_pktinfo))];
+        struct cmsghdr align;
+    } control;
+    struct sockaddr_storage sa;
+    uint8_t quoted;
+    struct iovec iov = {&quoted, sizeof quoted};
+    for (;;) {
+        struct msghdr msg = {.msg_name = &sa,
+                             .msg_namelen = sizeof sa,
+                             .msg_iov = &iov,
+                             .msg_iovlen = 1,
+                             .msg_control = &control,
+                             .msg_controllen = sizeof control};
+        if (recvmsg(s->fd, &msg, MSG_ERRQUEUE | MSG_DONTWAIT) < 0) {
+            s->errors_waiting = false;
+            return false;
+        }
+        *out = (struct udp_error){.type = 0};
+        if (addr_from_sockaddr(&out->to, (struct sockaddr *)&sa, msg.msg_namelen) == 0 && read_error(&msg, out)) {
+            return true;
+        }
+    }
 }

@@ -111,7 +111,7 @@ static size_t pad_for_stream(uint8_t *message, size_t len) {
     return len;
 }
 
-static void send_to_client(struct relay_port *port, uint8_t *message, size_t len) {
+void relay_send_to_client(struct relay_port *port, uint8_t *message, size_t len) {
     struct turn_allocation *a = port->allocation;
     const struct relay_hooks *hooks = &port->relay->options.hooks;
     if (port->path.udp) {
@@ -148,7 +148,7 @@ static bool relay_peer_packet(struct relay_port *port, struct udp_packet *packet
     } else {
         turn_channel_header_write(message, (uint16_t)how, packet->len);
     }
-    send_to_client(port, message, len);
+    relay_send_to_client(port, message, len);
     return true;
 }
 
@@ -161,6 +161,9 @@ void relay_port_readable(evutil_socket_t fd, short events, void *arg) {
     (void)events;
     loop_refresh_now(port->relay->options.loop);
     unsigned count = udp_io_receive(port->relay->options.io, &port->socket, &packets);
+    if (count == 0 || port->socket.errors_waiting) {
+        relay_port_errors(port);
+    }
     if (!port->allocation) {
         return; /* reserved, not yet in use: nobody to send to */
     }

@@ -26,6 +26,8 @@ struct relay_port {
     struct event *event;
     struct turn_allocation *allocation; /* NULL while the port is only reserved */
     struct relay_path path;             /* to the allocation's client */
+    uint32_t error_second;              /* in which error_count errors were told */
+    uint32_t error_count;
 };
 
 /* A client's TCP or TLS connection, or its DTLS session. */
@@ -67,6 +69,8 @@ int relay_port_open(struct relay *relay, const struct turn_output *out, struct t
 void relay_port_close(struct relay_port *port);
 
 /* data.c: the packet path. Payload bytes must stay valid until udp_io_flush unless copy is set. */
+/* To the client of the port's allocation. The message may be padded: three bytes follow it. */
+void relay_send_to_client(struct relay_port *port, uint8_t *message, size_t len);
 enum relay_hold { RELAY_BORROW, RELAY_COPY };
 void relay_port_readable(evutil_socket_t fd, short events, void *arg);
 void relay_channel_data(struct relay *relay, const struct five_tuple *client, const uint8_t *data, size_t len,
@@ -88,6 +92,9 @@ static inline bool relay_may_pass(struct relay *relay, struct turn_allocation *a
  * pass now. Read no more than that from the one side, then take what was read with relay_may_pass, which does not
  * refuse it. 0: stop reading for *wait_us microseconds, so that TCP's own window slows the sender down. */
 size_t relay_limits_room(struct relay *relay, struct turn_allocation *a, size_t want, uint64_t *wait_us);
+
+/* errors.c: reads the port's ICMP errors and tells its client. */
+void relay_port_errors(struct relay_port *port);
 
 /* stream.c */
 struct relay_stream *relay_stream_find(const struct relay *relay, const struct five_tuple *tuple);

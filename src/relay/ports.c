@@ -37,7 +37,7 @@ static int open_one(struct relay_ports *ports, struct addr address, unsigned wor
     if (!claim(ports, address.family, address.port, worker)) {
         return -EAGAIN;
     }
-    int rc = udp_socket_open(s, &address, &(struct udp_options){0});
+    int rc = udp_socket_open(s, &address, &(struct udp_options){.report_errors = true});
     if (rc < 0) {
         release(ports, address.family, address.port);
     }

@@ -22,7 +22,7 @@ REALM, NONCE, XOR_RELAYED_ADDRESS, REQUESTED_ADDRESS_FAMILY = 0x0014, 0x0015, 0x
 EVEN_PORT, REQUESTED_TRANSPORT, DONT_FRAGMENT = 0x0018, 0x0019, 0x001A
 USERHASH = 0x001E
 XOR_MAPPED_ADDRESS, RESERVATION_TOKEN, SOFTWARE, FINGERPRINT = 0x0020, 0x0022, 0x8022, 0x8028
-MOBILITY_TICKET = 0x8030
+ICMP, MOBILITY_TICKET = 0x8004, 0x8030
 
 UDP_TRANSPORT = struct.pack("!Bxxx", 17)
 CHANNEL_FIRST = 0x4000
@@ -264,7 +264,7 @@ class TurnClient:
         self.link.send(struct.pack("!HH", number, len(data)) + data)
 
     def receive(self, timeout=3.0):
-        """What is relayed next: ("channel", number, data), ("data", address, data), or None."""
+        """What is relayed next: ("channel", number, data), ("data", address, data), ("icmp", address, value), or None."""
         end = time.monotonic() + timeout
         while True:
             frame = self.pending.pop(0) if self.pending else self.link.receive(max(0, end - time.monotonic()))
@@ -275,4 +275,6 @@ class TurnClient:
                 return "channel", number, frame[4:4 + length]
             message = Message(frame)
             if message.method == DATA and message.kind == INDICATION:
+                if ICMP in message.attributes:
+                    return "icmp", message.address(XOR_PEER_ADDRESS), message.attributes[ICMP]
                 return "data", message.address(XOR_PEER_ADDRESS), message.attributes[DATA_ATTRIBUTE]

@@ -137,3 +137,14 @@ int turn_send_indication_parse(struct turn_send *out, const uint8_t *data, size_
  * (TURN_DATA_TAILROOM). Returns where the message begins and its length in *total; NULL when the payload is
  * too long for a message (about 65,500 bytes). */
 uint8_t *turn_data_indication_wrap(uint8_t *payload, size_t len, const struct addr *peer, size_t *total);
+
+/* An ICMP error that a packet to that peer has caused. */
+struct turn_icmp {
+    struct addr peer; /* where the packet went */
+    uint8_t type, code;
+    uint32_t mtu; /* of the next hop, when the error tells it */
+};
+enum { TURN_ICMP_BYTES_MAX = 20 + 24 + 12 };
+/* Writes a Data indication with the ICMP attribute (RFC 8656 section 11.5). Returns its length; 0: an error of which
+ * clients are not told. Whether the peer has a permission is for the caller to ask (turn_peer_to_client). */
+size_t turn_icmp_indication_write(uint8_t out[TURN_ICMP_BYTES_MAX], const struct turn_icmp *icmp);

@@ -190,6 +190,45 @@ static void a_taken_port_is_an_error(void **state) {
     close_pair(&p);
 }
 
+/* An unreachable port is reported once, and costs no datagram to somebody else. */
+static void icmp_errors_are_read_and_cost_no_other_datagram(void **state) {
+    (void)state;
+    struct pair p;
+    struct udp_socket s;
+    struct udp_error error;
+    struct addr closed;
+    static const size_t lens[] = {10, 10, 10, 10};
+    open_pair(&p, "127.0.0.1:0", "127.0.0.1:0");
+    udp_socket_close(&p.a);
+    assert_int_equal(addr_parse(&closed, "127.0.0.1:0"), 0);
+    assert_int_equal(udp_socket_open(&s, &closed, &(struct udp_options){0}), 0);
+    closed = s.local;
+    udp_socket_close(&s);
+    struct addr any_port = closed;
+    any_port.port = 0;
+    assert_int_equal(udp_socket_open(&p.a, &any_port, &(struct udp_options){.report_errors = true}), 0);
+    assert_false(udp_socket_next_error(&p.a, &error));
+    for (unsigned i = 0; i < 4; i++) {
+        uint8_t data[10];
+        memset(data, (int)i, sizeof data);
+        udp_io_send_copy(p.io, &p.a, data, sizeof data, &closed, NULL);
+        udp_io_flush(p.io);
+        udp_io_send_copy(p.io, &p.a, data, sizeof data, &p.b.local, NULL);
+        udp_io_flush(p.io);
+    }
+    assert_true(p.a.errors_waiting);
+    expect_numbered(&p, 4, lens);
+    for (unsigned i = 0; i < 4; i++) {
+        assert_true(udp_socket_next_error(&p.a, &error));
+        assert_true(addr_equal(&error.to, &closed));
+        assert_int_equal(error.type, 3);
+        assert_int_equal(error.code, 3);
+    }
+    assert_false(udp_socket_next_error(&p.a, &error));
+    assert_false(p.a.errors_waiting);
+    close_pair(&p);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_run_of_equal_sizes_goes_out_as_one_gso_send),
@@ -200,6 +239,7 @@ int main(void) {
         cmocka_unit_test(a_wildcard_socket_knows_and_keeps_the_local_address),
         cmocka_unit_test(many_destinations_from_one_socket_all_get_theirs),
         cmocka_unit_test(a_taken_port_is_an_error),
+        cmocka_unit_test(icmp_errors_are_read_and_cost_no_other_datagram),
     };
     return cmocka_run_group_tests_name("net/udp", tests, NULL, NULL);
 }
