@@ -124,7 +124,7 @@ void ctl_host_check_addresses(struct ctl_findings *f, const struct config *confi
     for (size_t i = 0; i < externals->count; i++) {
         const struct config_external *e = &externals->items[i];
         check_private_side(f, e);
-        known = known || !e->automatic;
+        known = true; /* what auto found is looked at in external.c */
         if (!e->automatic && is_private(&e->public_addr)) {
             ctl_findings_add(f, CTL_DOUBTFUL, "Right for a test or inside one network only.",
                              "external-address %s is not reachable from the Internet.",

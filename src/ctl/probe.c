@@ -19,6 +19,7 @@ enum { PATIENCE_US = 3 * 1000000 };
 struct probe {
     int fd;
     enum probe_stream how;
+    const struct addr *from; /* while connecting; NULL: any */
     SSL_CTX *context;
     SSL *ssl;
 };
@@ -35,6 +36,14 @@ static struct addr reachable(const struct addr *to) {
 
 static bool is_datagram(enum probe_stream how) { return how == PROBE_UDP || how == PROBE_DTLS; }
 
+static int bind_socket(int fd, const struct addr *from) {
+    struct sockaddr_storage sa;
+    struct addr at = *from;
+    at.port = 0;
+    socklen_t len = addr_to_sockaddr(&at, &sa);
+    return bind(fd, (const struct sockaddr *)&sa, len);
+}
+
 static int connect_socket(struct probe *p, const struct addr *to) {
     struct timeval patience = {.tv_sec = PATIENCE_US / 1000000};
     struct sockaddr_storage sa;
@@ -46,6 +55,9 @@ static int connect_socket(struct probe *p, const struct addr *to) {
     }
     setsockopt(p->fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
     setsockopt(p->fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
+    if (p->from && bind_socket(p->fd, p->from) < 0) {
+        return -errno;
+    }
     if (connect(p->fd, (const struct sockaddr *)&sa, len) < 0) {
         return errno == EINPROGRESS ? -ETIMEDOUT : -errno;
     }
@@ -80,12 +92,13 @@ static int shake_hands(struct probe *p, const struct addr *to) {
     return rc;
 }
 
-int probe_open(struct probe **out, const struct addr *to, enum probe_stream how) {
+static int open_from(struct probe **out, const struct addr *from, const struct addr *to, enum probe_stream how) {
     struct probe *p = calloc(1, sizeof *p);
     if (!p) {
         return -ENOMEM;
     }
     p->how = how;
+    p->from = from;
     int rc = connect_socket(p, to);
     if (rc == 0 && (how == PROBE_TLS || how == PROBE_DTLS)) {
         rc = shake_hands(p, to);
@@ -96,6 +109,10 @@ int probe_open(struct probe **out, const struct addr *to, enum probe_stream how)
     }
     *out = p;
     return 0;
+}
+
+int probe_open(struct probe **out, const struct addr *to, enum probe_stream how) {
+    return open_from(out, NULL, to, how);
 }
 
 void probe_close(struct probe *p) {
@@ -177,15 +194,11 @@ long probe_stun(struct probe *p, const void *request, size_t len, uint8_t *out, 
     return -ETIMEDOUT;
 }
 
-int probe_binding(const struct addr *to, enum probe_stream how, struct addr *seen) {
+/* Closes the probe. */
+static int ask_binding(struct probe *p, struct addr *seen) {
     uint8_t request[64], reply[1500], txid[STUN_TXID_BYTES];
     struct writer w;
     struct stun_msg msg;
-    struct probe *p = NULL;
-    int rc = probe_open(&p, to, how);
-    if (rc < 0) {
-        return rc;
-    }
     rng_bytes(txid, sizeof txid);
     writer_init(&w, request, sizeof request);
     stun_write_header(&w, STUN_REQUEST, STUN_BINDING, txid);
@@ -199,6 +212,18 @@ int probe_binding(const struct addr *to, enum probe_stream how, struct addr *see
         return -EBADMSG;
     }
     return 0;
+}
+
+int probe_binding(const struct addr *to, enum probe_stream how, struct addr *seen) {
+    struct probe *p = NULL;
+    int rc = probe_open(&p, to, how);
+    return rc < 0 ? rc : ask_binding(p, seen);
+}
+
+int probe_mapping(const struct addr *from, const struct addr *to, struct addr *seen) {
+    struct probe *p = NULL;
+    int rc = open_from(&p, from, to, PROBE_UDP);
+    return rc < 0 ? rc : ask_binding(p, seen);
 }
 
 int probe_http(const struct addr *to, enum probe_stream how, const char *path) {

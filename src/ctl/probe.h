@@ -27,6 +27,10 @@ long probe_stun(struct probe *p, const void *request, size_t len, uint8_t *out, 
 /* A Binding transaction; *seen is our address as the server sees it. -EBADMSG: another answer than success. */
 int probe_binding(const struct addr *to, enum probe_stream how, struct addr *seen);
 
+/* The same over UDP from a local address ("any" lets the system choose; the port does not matter). -EADDRNOTAVAIL: it is
+ * not this machine's. */
+int probe_mapping(const struct addr *from, const struct addr *to, struct addr *seen);
+
 /* GET path. Returns the status code; -EBADMSG no HTTP came back. */
 int probe_http(const struct addr *to, enum probe_stream how, const char *path);
 

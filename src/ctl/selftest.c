@@ -6,6 +6,7 @@
 #include "config/config.h"
 #include "ctl/certificate.h"
 #include "ctl/client.h"
+#include "ctl/external.h"
 #include "ctl/findings.h"
 #include "ctl/host.h"
 #include "ctl/probe.h"
@@ -211,6 +212,7 @@ static void check_host(struct ctl_findings *f, const struct ctl_selftest *test, 
         return;
     }
     ctl_host_check_addresses(f, test->config);
+    ctl_external_check(f, test->config, json_object_get(daemon, "external"));
     if (daemon) {
         ctl_host_check_descriptors(f, test->config, json_integer_value(json_object_get(daemon, "open_fds")),
                                    json_integer_value(json_object_get(daemon, "max_fds")));

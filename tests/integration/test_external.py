@@ -160,6 +160,45 @@ def behind_a_real_nat_the_addresses_of_the_interfaces_are_asked_for():
                 expect(t, "10.59.0.4")  # although flows that exist keep the old one
 
 
+def selftest(t):
+    """{text: result} of the self-test's findings."""
+    done = process.run([t.program.parent / "turnoutctl", "--config", t.config_path, "--json", "selftest"], check=False)
+    return {row["text"]: row["result"] for row in json.loads(done.stdout)}, done.returncode
+
+
+def expect_finding(t, result, pattern):
+    rows, status = selftest(t)
+    assert any(re.search(pattern, text) and r == result for text, r in rows.items()), rows
+    return status
+
+
+@tap.test
+def the_selftest_finds_a_wrong_external_address():
+    with StunServer("203.0.113.5") as s:
+        with Turnout(server={"external-address": "203.0.113.9", "stun-server": s.at}) as t:
+            status = expect_finding(t, "failed", "external-address says 203.0.113.9, but 127.0.0.1 sees this machine as "
+                                                 "203.0.113.5")
+            assert status == 1
+        with Turnout(server={"external-address": "203.0.113.5/127.0.0.1", "stun-server": s.at}) as t:
+            expect_finding(t, "ok", "STUN servers see this machine as 203.0.113.5")
+
+
+@tap.test
+def the_selftest_tells_what_auto_found_and_when_it_found_nothing():
+    with StunServer("203.0.113.5") as s, Turnout(server=auto(s)) as t:
+        expect(t, "203.0.113.5")
+        expect_finding(t, "ok", "127.0.0.1 is 203.0.113.5 outside")
+    with StunServer(None) as s, Turnout(server=auto(s)) as t:
+        expect_finding(t, "failed", "No public address is known for 127.0.0.1")
+
+
+@tap.test
+def the_selftest_tells_when_servers_disagree():
+    with StunServer("203.0.113.5") as s, StunServer("203.0.113.6") as other, \
+            Turnout(server={"external-address": "203.0.113.5", "stun-server": [s.at, other.at]}) as t:
+        expect_finding(t, "warning", "so do 1 of 2 STUN servers")
+
+
 @tap.test
 def auto_without_a_server_is_an_error_that_says_what_to_do():
     t = Turnout(server={"external-address": "auto"})
