@@ -117,6 +117,16 @@ def ipv6_works_and_ports_cross_workers():
 
 
 @tap.test
+def turnutils_stunclient_goes_through_its_rfc_5780_steps():
+    peers.need("turnutils_stunclient")
+    port = free_port(count=2)
+    with Turnout(listen={"udp": f"127.0.0.1:{port}", "nat-discovery": pair(port)}):
+        done = process.run(["turnutils_stunclient", "-f", "-L", "127.0.0.1", "-p", port, "127.0.0.1"], timeout=40)
+        origins = set(re.findall(r"Response origin: : (\S+)", done.stdout))
+        assert origins == {f"127.0.0.1:{port}", f"127.0.0.2:{port + 1}"}, done.stdout
+
+
+@tap.test
 def without_the_key_nothing_of_it_is_there():
     with Turnout() as t, stun.TurnClient(t.udp) as client:
         for kind, value in ((CHANGE_REQUEST, struct.pack("!I", 6)), (RESPONSE_PORT, struct.pack("!Hxx", 5000)),
