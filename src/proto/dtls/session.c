@@ -207,6 +207,10 @@ void dtls_session_close(struct dtls_session *s) {
     }
 }
 
+struct ssl_st *dtls_session_ssl(struct dtls_session *s) {
+    return s->ssl;
+}
+
 enum dtls_state dtls_session_state(const struct dtls_session *s) { return s->state; }
 
 uint64_t dtls_session_delay_us(const struct dtls_session *s) {

@@ -50,3 +50,6 @@ uint64_t dtls_session_delay_us(const struct dtls_session *s);
 int dtls_session_timeout(struct dtls_session *s);
 /* Frees the buffers of an idle session; they come back with the next record. */
 void dtls_session_trim(struct dtls_session *s);
+
+/* For the files of this folder. */
+struct ssl_st *dtls_session_ssl(struct dtls_session *s);

@@ -3,12 +3,10 @@
 #include "proto/dtls/hello.h"
 #include "proto/dtls/session.h"
 
+#include "lib/dtls_client.h"
+
 #include <errno.h>
 #include <malloc.h>
-#include <openssl/ec.h>
-#include <openssl/evp.h>
-#include <openssl/ssl.h>
-#include <openssl/x509.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -17,22 +15,11 @@
 
 #include <cmocka.h>
 
-enum { QUEUE = 64, DATAGRAM = 2048 };
-
-struct queue {
-    unsigned count;
-    struct {
-        size_t len;
-        uint8_t data[DATAGRAM];
-    } items[QUEUE];
-};
-
 struct world {
-    SSL_CTX *server_ctx, *client_ctx;
+    SSL_CTX *server_ctx;
     struct dtls_session *server;
-    SSL *client;
-    BIO *to_client;
-    struct queue from_server, from_client;
+    struct dtls_client client;
+    struct queue from_server;
     uint8_t key[DTLS_COOKIE_KEY_BYTES];
     struct five_tuple tuple;
     struct dtls_fragments *fragments;
@@ -40,68 +27,16 @@ struct world {
     long got_len;
 };
 
-static void push(struct queue *q, const void *data, size_t len) {
-    assert_true(q->count < QUEUE && len <= DATAGRAM);
-    memcpy(q->items[q->count].data, data, len);
-    q->items[q->count++].len = len;
-}
-
 static void from_server(void *ctx, const uint8_t *data, size_t len) {
     struct world *w = ctx;
     push(&w->from_server, data, len);
-}
-
-/* ---- the client's side: a BIO that makes one datagram of a write */
-
-static int client_write(BIO *bio, const char *data, int len) {
-    push(&((struct world *)BIO_get_data(bio))->from_client, data, (size_t)len);
-    return len;
-}
-
-static long client_ctrl(BIO *bio, int command, long number, void *pointer) {
-    (void)bio, (void)number, (void)pointer;
-    return command == BIO_CTRL_FLUSH;
-}
-
-static void give_certificate(SSL_CTX *ctx) {
-    EVP_PKEY *key = EVP_EC_gen("P-256");
-    X509 *cert = X509_new();
-    X509_set_version(cert, X509_VERSION_3);
-    ASN1_INTEGER_set(X509_get_serialNumber(cert), 1);
-    X509_gmtime_adj(X509_getm_notBefore(cert), -60);
-    X509_gmtime_adj(X509_getm_notAfter(cert), 3600);
-    X509_set_pubkey(cert, key);
-    assert_true(X509_sign(cert, key, EVP_sha256()) > 0);
-    assert_int_equal(SSL_CTX_use_certificate(ctx, cert), 1);
-    assert_int_equal(SSL_CTX_use_PrivateKey(ctx, key), 1);
-    X509_free(cert);
-    EVP_PKEY_free(key);
-}
-
-static void new_client(struct world *w, long mtu) {
-    static BIO_METHOD *method;
-    if (!method) {
-        method = BIO_meth_new(BIO_TYPE_SOURCE_SINK, "client");
-        BIO_meth_set_write(method, client_write);
-        BIO_meth_set_ctrl(method, client_ctrl);
-    }
-    BIO *out = BIO_new(method);
-    BIO_set_data(out, w);
-    BIO_set_init(out, 1);
-    w->to_client = BIO_new(BIO_s_mem());
-    BIO_set_mem_eof_return(w->to_client, -1);
-    w->client = SSL_new(w->client_ctx);
-    SSL_set_options(w->client, SSL_OP_NO_QUERY_MTU);
-    SSL_set_mtu(w->client, mtu);
-    SSL_set_bio(w->client, w->to_client, out);
-    SSL_set_connect_state(w->client);
 }
 
 static int setup(void **state) {
     struct world *w = calloc(1, sizeof *w);
     *state = w;
     w->server_ctx = dtls_context_new();
-    w->client_ctx = SSL_CTX_new(DTLS_client_method());
+    dtls_client_init(&w->client);
     w->fragments = dtls_fragments_new();
     give_certificate(w->server_ctx);
     addr_parse(&w->tuple.remote, "192.0.2.7:5000");
@@ -113,27 +48,14 @@ static int setup(void **state) {
 static int teardown(void **state) {
     struct world *w = *state;
     dtls_session_free(w->server);
-    SSL_free(w->client);
+    dtls_client_deinit(&w->client);
     SSL_CTX_free(w->server_ctx);
-    SSL_CTX_free(w->client_ctx);
     dtls_fragments_free(w->fragments);
     free(w);
     return 0;
 }
 
 /* ---- the network */
-
-static void client_turn(struct world *w) {
-    long n = SSL_read(w->client, w->got, sizeof w->got);
-    if (n > 0) {
-        w->got_len = n;
-    }
-}
-
-static void to_client(struct world *w, const void *data, size_t len) {
-    BIO_write(w->to_client, data, (int)len);
-    client_turn(w);
-}
 
 static void begin(struct world *w, const struct dtls_hello *hello) {
     uint8_t record[5000];
@@ -199,51 +121,51 @@ static void carry(struct world *w, struct queue *q, bool up, enum order order) {
         if (up) {
             to_server(w, now->items[at].data, now->items[at].len);
         } else {
-            to_client(w, now->items[at].data, now->items[at].len);
+            dtls_client_input(&w->client, now->items[at].data, now->items[at].len);
         }
     }
     free(now);
 }
 
 static bool both_open(const struct world *w) {
-    return w->server && dtls_session_state(w->server) == DTLS_OPEN && SSL_is_init_finished(w->client);
+    return w->server && dtls_session_state(w->server) == DTLS_OPEN && SSL_is_init_finished(w->client.ssl);
 }
 
 static void shake_hands(struct world *w, enum order order) {
-    client_turn(w);
+    dtls_client_turn(&w->client);
     for (int i = 0; i < 20 && !both_open(w); i++) {
-        carry(w, &w->from_client, true, order);
+        carry(w, &w->client.out, true, order);
         carry(w, &w->from_server, false, order);
     }
     assert_true(both_open(w));
 }
 
 static void exchange(struct world *w) {
-    assert_int_equal(SSL_write(w->client, "to server", 9), 9);
-    carry(w, &w->from_client, true, IN_ORDER);
+    assert_int_equal(SSL_write(w->client.ssl, "to server", 9), 9);
+    carry(w, &w->client.out, true, IN_ORDER);
     assert_int_equal(w->got_len, 9);
     assert_memory_equal(w->got, "to server", 9);
     assert_int_equal(dtls_session_write(w->server, "back", 4), 0);
     assert_int_equal(w->from_server.count, 1);
     carry(w, &w->from_server, false, IN_ORDER);
-    assert_int_equal(w->got_len, 4);
+    assert_int_equal(w->client.got_len, 4);
 }
 
 /* ---- tests */
 
 static void handshake_and_data(void **state) {
     struct world *w = *state;
-    new_client(w, 1400);
+    dtls_client_start(&w->client, 1400);
     shake_hands(w, IN_ORDER);
-    assert_string_equal(SSL_get_version(w->client), "DTLSv1.2");
+    assert_string_equal(SSL_get_version(w->client.ssl), "DTLSv1.2");
     exchange(w);
 }
 
 static void hello_in_pieces_is_put_together(void **state) {
     struct world *w = *state;
-    new_client(w, 256);
-    client_turn(w);
-    assert_true(w->from_client.count > 0);
+    dtls_client_start(&w->client, 256);
+    dtls_client_turn(&w->client);
+    assert_true(w->client.out.count > 0);
     shake_hands(w, IN_ORDER);
     exchange(w);
     assert_int_equal(dtls_fragments_count(w->fragments), 0);
@@ -251,24 +173,24 @@ static void hello_in_pieces_is_put_together(void **state) {
 
 static void reordered_pieces_and_flights(void **state) {
     struct world *w = *state;
-    new_client(w, 256);
+    dtls_client_start(&w->client, 256);
     shake_hands(w, REVERSED);
     exchange(w);
 }
 
 static void repeated_datagrams(void **state) {
     struct world *w = *state;
-    new_client(w, 1400);
+    dtls_client_start(&w->client, 1400);
     shake_hands(w, TWICE);
     exchange(w);
 }
 
 static void lost_flight_is_sent_again(void **state) {
     struct world *w = *state;
-    new_client(w, 1400);
-    client_turn(w);
+    dtls_client_start(&w->client, 1400);
+    dtls_client_turn(&w->client);
     while (!w->server) {
-        carry(w, &w->from_client, true, IN_ORDER);
+        carry(w, &w->client.out, true, IN_ORDER);
         if (!w->server) {
             carry(w, &w->from_server, false, IN_ORDER);
         }
@@ -289,10 +211,10 @@ static void lost_flight_is_sent_again(void **state) {
 
 static void flights_fit_the_mtu(void **state) {
     struct world *w = *state;
-    new_client(w, 1400);
-    client_turn(w);
+    dtls_client_start(&w->client, 1400);
+    dtls_client_turn(&w->client);
     for (int i = 0; i < 20 && !both_open(w); i++) {
-        carry(w, &w->from_client, true, IN_ORDER);
+        carry(w, &w->client.out, true, IN_ORDER);
         for (unsigned k = 0; k < w->from_server.count; k++) {
             assert_true(w->from_server.items[k].len <= DTLS_MTU);
         }
@@ -312,10 +234,10 @@ static void garbage_does_not_end_a_session(void **state) {
                                      6,  7,    8,    9,  10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23,
                                      24, 25,   26,   27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40};
     struct world *w = *state;
-    new_client(w, 1400);
-    client_turn(w);
+    dtls_client_start(&w->client, 1400);
+    dtls_client_turn(&w->client);
     while (!w->server) {
-        carry(w, &w->from_client, true, IN_ORDER);
+        carry(w, &w->client.out, true, IN_ORDER);
         carry(w, &w->from_server, false, IN_ORDER);
     }
     for (int round = 0; round < 2; round++) {
@@ -335,10 +257,10 @@ static void garbage_does_not_end_a_session(void **state) {
 
 static void close_tells_the_other_side(void **state) {
     struct world *w = *state;
-    new_client(w, 1400);
+    dtls_client_start(&w->client, 1400);
     shake_hands(w, IN_ORDER);
-    SSL_shutdown(w->client);
-    carry(w, &w->from_client, true, IN_ORDER);
+    SSL_shutdown(w->client.ssl);
+    carry(w, &w->client.out, true, IN_ORDER);
     assert_int_equal(dtls_session_state(w->server), DTLS_CLOSED);
     dtls_session_close(w->server);
     assert_int_equal(w->from_server.count, 1);
@@ -411,7 +333,7 @@ static void waiting_pieces_are_bounded(void **state) {
 
 static void idle_session_gives_its_buffers_back(void **state) {
     struct world *w = *state;
-    new_client(w, 1400);
+    dtls_client_start(&w->client, 1400);
     shake_hands(w, IN_ORDER);
     exchange(w);
     size_t before = mallinfo2().uordblks;
@@ -428,12 +350,12 @@ static void idle_session_gives_its_buffers_back(void **state) {
 
 static void trimmed_session_writes_and_closes(void **state) {
     struct world *w = *state;
-    new_client(w, 1400);
+    dtls_client_start(&w->client, 1400);
     shake_hands(w, IN_ORDER);
     dtls_session_trim(w->server);
     assert_int_equal(dtls_session_write(w->server, "back", 4), 0);
     carry(w, &w->from_server, false, IN_ORDER);
-    assert_int_equal(w->got_len, 4);
+    assert_int_equal(w->client.got_len, 4);
     dtls_session_trim(w->server);
     dtls_session_close(w->server);
     assert_int_equal(w->from_server.count, 1);
