@@ -19,15 +19,18 @@ static inline size_t bits_left(const struct bits *b) { return b->end - b->pos; }
 
 /* The next n bits, n at most 32. */
 static inline uint32_t bits_read(struct bits *b, unsigned n) {
-    uint32_t out = 0;
+    uint64_t window = 0;
     if (b->failed || b->end - b->pos < n) {
         b->failed = true;
         return 0;
     }
-    for (; n > 0; n--, b->pos++) {
-        out = out << 1 | (b->data[b->pos / 8] >> (7 - b->pos % 8) & 1);
+    unsigned skipped = b->pos % 8;
+    size_t bytes = (skipped + n + 7) / 8; /* at most five */
+    for (size_t i = 0; i < bytes; i++) {
+        window = window << 8 | b->data[b->pos / 8 + i];
     }
-    return out;
+    b->pos += n;
+    return (uint32_t)(window >> (8 * bytes - skipped - n) & ((UINT64_C(1) << n) - 1));
 }
 
 static inline bool bits_flag(struct bits *b) { return bits_read(b, 1); }
