@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { PACKET = 1200, SLOT = 1280, BATCH = 4096, ROUNDS = 40, KEY_BYTES = 16 };
+enum { PACKET = 1200, SLOT = 1280, BATCH = 4096, ROUNDS = 40, KEY_BYTES = 16, HEADER = 12, WRITTEN = 18 };
 
 static uint8_t plain[PACKET], wire[BATCH][SLOT];
 static int wire_len[BATCH];
@@ -49,7 +49,26 @@ static void write_packet(uint8_t *out, uint32_t n) {
     store_be16(out + 2, (uint16_t)n);
 }
 
-/* Seconds for one batch, sealed (which 0 and 2) or opened (1 and 3), by us (0, 1) or by them. */
+/* The way of a forwarded packet: header and the first bytes of the payload written anew, the rest from elsewhere. */
+static long protect_slot(struct codec *c, uint8_t *out, uint32_t n) {
+    memcpy(out, plain, WRITTEN);
+    store_be16(out + 2, (uint16_t)n);
+    store_be32(out + 8, 8);
+    struct srtp_slot slot = {.packet = out, .cap = SLOT, .header_len = HEADER, .written_len = WRITTEN};
+    slot.rest = plain + WRITTEN;
+    slot.rest_len = PACKET - WRITTEN;
+    return srtp_session_protect_slot(c->sender, &slot);
+}
+
+static double run_slots(struct codec *c, uint32_t first) {
+    uint64_t start = clock_now_us();
+    for (int i = 0; i < BATCH; i++) {
+        must(protect_slot(c, wire[i], first + (uint32_t)i) > 0, "a slot");
+    }
+    return (double)(clock_now_us() - start);
+}
+
+/* Microseconds for one batch, sealed (which 0 and 2) or opened (1 and 3), by us (0, 1) or by them. */
 static double run_batch(struct codec *c, int which, uint32_t first) {
     for (int i = 0; i < BATCH; i++) {
         if (which % 2 == 0) {
@@ -84,17 +103,20 @@ static void measure(struct srtp_ciphers *ciphers, enum srtp_profile profile, con
     c.their_sender = make_theirs(profile, material, true);
     c.their_receiver = make_theirs(profile, material, false);
     must(c.sender && c.receiver, "srtp_session_new");
-    double best[4] = {1e9, 1e9, 1e9, 1e9};
+    double best[4] = {1e9, 1e9, 1e9, 1e9}, slots = 1e9;
     for (uint32_t round = 0; round < ROUNDS; round++) {
         for (int which = 0; which < 4; which++) {
             double us = run_batch(&c, which, round * BATCH) / BATCH;
             best[which] = us < best[which] ? us : best[which];
         }
+        double us = run_slots(&c, round * BATCH) / BATCH;
+        slots = us < slots ? us : slots;
     }
     for (int i = 0; i < 2; i++) {
         printf("%-18s %-10s ours %.2f us   libsrtp2 %.2f us   ratio %.2f\n", name, titles[i], best[i], best[i + 2],
                best[i] / best[i + 2]);
     }
+    printf("%-18s %-10s ours %.2f us, copying and writing the header included\n", name, "into slot", slots);
     srtp_session_free(c.sender);
     srtp_session_free(c.receiver);
     srtp_dealloc(c.their_sender);

@@ -117,12 +117,15 @@ static void far_apart_arrivals_need_another_packet(void **state) {
     (void)state;
     const struct rtcp_twcc_arrival late[] = {{1, 1000000}, {2, 1000000 + 8191750}, {3, 1000000 + 2 * 8191750 + 250}};
     const struct rtcp_twcc_arrival gap[] = {{1, 1000}, {32768, 2000}, {0, 3000}};
+    const struct rtcp_twcc_arrival half[] = {{1, 1000}, {32769, 2000}};
     uint8_t buf[1200];
     struct writer w;
     writer_init(&w, buf, sizeof buf);
     assert_int_equal(rtcp_twcc_write(&w, &(struct rtcp_twcc_out){.arrivals = late, .count = 3}, sizeof buf), 2);
     writer_init(&w, buf, sizeof buf);
     assert_int_equal(rtcp_twcc_write(&w, &(struct rtcp_twcc_out){.arrivals = gap, .count = 3}, sizeof buf), 2);
+    writer_init(&w, buf, sizeof buf);
+    assert_int_equal(rtcp_twcc_write(&w, &(struct rtcp_twcc_out){.arrivals = half, .count = 2}, sizeof buf), 1);
     writer_init(&w, buf, sizeof buf);
     assert_int_equal(rtcp_twcc_write(&w, &(struct rtcp_twcc_out){.arrivals = late, .count = 3}, 20), 0);
     assert_int_equal(rtcp_twcc_write(&w, &(struct rtcp_twcc_out){.arrivals = late, .count = 0}, sizeof buf), 0);
@@ -169,7 +172,7 @@ static void claims_beyond_the_bytes_are_refused_at_once(void **state) {
     (void)state;
     static const uint8_t run_of_received[] = {0, 0, 0xff, 0xff, 0, 0, 0, 0, 0x3f, 0xff, 0, 0};
     static const uint8_t chunks_missing[] = {0, 0, 0xff, 0xff, 0, 0, 0, 0, 0x1f, 0xff, 0x1f, 0xff};
-    static const uint8_t undefined_run[] = {0, 0, 0, 1, 0, 0, 0, 0, 0x60, 0x01, 0, 0};
+    static const uint8_t undefined_run[] = {0, 0, 0, 1, 0, 0, 0, 0, 0x60, 0x01, 0, 0, 0, 0, 0, 0};
     static const uint8_t undefined_symbol[] = {0, 0, 0, 7, 0, 0, 0, 0, 0xf0, 0x00, 0, 0, 0, 0, 0, 0};
     static const uint8_t nothing[] = {0, 0, 0, 0, 0, 0, 0, 0, 0x20, 0x01, 0, 0};
     uint8_t empty_runs[1408] = {0, 0, 0xff, 0xff};
