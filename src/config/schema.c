@@ -132,8 +132,11 @@ const struct config_key config_keys[] = {
     KEY(relay, mobility, "mobility", BOOL, .fallback = "no",
         .doc = "Whether an allocation may move to another address of its client (RFC 8016), when the client asks for a ticket. "
                "Without that a client that comes from a new address or port, say behind a NAT that has forgotten it, is a new client."),
-    KEY(relay, alternate_server, "alternate-server", LISTEN, .flags = CONFIG_AHEAD, .max = 16,
-        .doc = "Servers to which new clients are sent instead (300 Try Alternate). Give full addresses."),
+    KEY(relay, alternate_server, "alternate-server", LISTEN, .max = 16,
+        .doc = "Servers to which new clients are sent instead (300 Try Alternate), one of their own address family at random. "
+               "Give full addresses; a client keeps its transport, so each must serve all of them at that port. "
+               "A list that names this server, too, divides the clients by their addresses: with the same list on all of them nobody is sent on twice. "
+               "Sessions that are there stay. A server that is full or drains sends clients away to the others."),
 
     KEY(auth, secret, "secret", SECRETS, .min = 8, .max = 8,
         .doc = "The secret of credentials of the form expiry:user, shared with whoever else hands them out. "

@@ -196,7 +196,7 @@ const struct import_option import_options[] = {
     BARE("syslog", TRANSLATED, "[log] target = journal."),
     WITH("syslog-facility", NOT_NEEDED, "The journal tells the lines by the unit, turnout.service."),
     WITH("tcp-proxy-port", TRANSLATED, "One more line of [listen] tcp. Name the load balancers in [listen] proxy-protocol: their PROXY headers are believed on every port, and nobody else's."),
-    WITH("tls-alternate-server", LATER, "[relay] alternate-server is one list for all transports."),
+    WITH("tls-alternate-server", UNSUPPORTED, "[relay] alternate-server is one list for all transports; turnout takes TLS at the port of plain TCP, too."),
     WITH("tls-listening-port", TRANSLATED, "The port in [listen] tls and dtls."),
     VALUE("total-quota", SAME, "relay", "total-quota", to_quota, "[relay] total-quota."),
     BARE("udp-self-balance", NOT_NEEDED, "The kernel spreads clients over the workers."),

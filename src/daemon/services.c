@@ -70,7 +70,7 @@ int daemon_configure_log(const struct config *config) {
 
 /* ---- quotas: called by the relays' threads ---- */
 
-/* A draining server has no room for new allocations: 508. */
+/* A draining server has no room for new allocations: 508, or 300 when there is another one. */
 static int quota_take(void *ctx, const char *user) {
     struct daemon *d = ctx;
     return d->draining ? -ENOSPC : auth_quota_hold(d->quota, "", user, strlen(user), NULL);

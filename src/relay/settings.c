@@ -2,6 +2,7 @@
 
 #include "config/config.h"
 #include "proto/turn/peer_scopes.h"
+#include "relay/alternate.h"
 
 #include <errno.h>
 #include <stdatomic.h>
@@ -145,6 +146,7 @@ static void fill_turn(struct relay_settings *s, const struct relay_extras *extra
     t->peers = s->peers;
     t->scopes = s->scopes;
     t->quota = extras->quota;
+    t->alternates = extras->alternates.pick ? extras->alternates : (struct turn_alternates){relay_alternate_pick, s};
     memcpy(t->nonce_key, extras->nonce_key, sizeof t->nonce_key);
 }
 
@@ -190,6 +192,8 @@ void relay_settings_unref(const struct relay_settings *settings) {
     config_unref(s->config);
     free(s);
 }
+
+const struct config *relay_settings_config(const struct relay_settings *s) { return s->config; }
 
 const struct turn_settings *relay_settings_turn(const struct relay_settings *s) { return &s->turn; }
 

@@ -22,7 +22,8 @@ struct relay_extras {
     size_t mapping_count;
     bool has_users; /* of the database: clients are told to send USERHASH */
     struct turn_quota quota;
-    const uint8_t *nonce_key; /* 32 bytes */
+    struct turn_alternates alternates; /* pick NULL: [relay] alternate-server */
+    const uint8_t *nonce_key;          /* 32 bytes */
     unsigned worker_count;
 };
 
@@ -32,6 +33,7 @@ int relay_settings_new(const struct relay_settings **out, const struct config *c
 const struct relay_settings *relay_settings_ref(const struct relay_settings *settings); /* any thread */
 void relay_settings_unref(const struct relay_settings *settings);
 
+const struct config *relay_settings_config(const struct relay_settings *settings);
 const struct turn_settings *relay_settings_turn(const struct relay_settings *settings);
 struct relay_ports_range relay_settings_ports(const struct relay_settings *settings);
 

@@ -229,6 +229,12 @@ static int start(struct request *r, const struct allocate_plan *plan) {
     return REQUEST_WAITS;
 }
 
+/* Who has a token for a port of this server stays. */
+static bool is_sent_away(struct request *r, const struct allocate_plan *plan, bool full) {
+    const struct turn_alternates *alternates = &r->server->settings->plain.alternates;
+    return alternates->pick && !plan->has_token && alternates->pick(alternates->ctx, r->client, full, &r->alternate);
+}
+
 int handle_allocate(struct request *r) {
     struct allocate_plan plan = {.lifetime_s = 0};
     const struct turn_allocation *a = r->allocation;
@@ -240,8 +246,15 @@ int handle_allocate(struct request *r) {
         return 437;
     }
     int code = read_plan(r, &plan);
+    if (code == 0 && is_sent_away(r, &plan, false)) {
+        return 300;
+    }
     if (code == 0) {
         code = quota_take(r);
+    }
+    if (code == 508 && is_sent_away(r, &plan, true)) {
+        r->reason = TURN_REASON_REDIRECTED;
+        return 300;
     }
     return code == 0 ? start(r, &plan) : code;
 }

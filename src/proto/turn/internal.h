@@ -122,6 +122,7 @@ struct request {
     struct writer reply;                /* a success response, to which handlers add attributes */
     enum turn_reason reason;
     const struct addr *peer; /* for the event */
+    struct addr alternate;   /* of a 300 */
     uint16_t channel;
     /* credentials */
     const char *user; /* in the message; of a USERHASH once it is known, else empty */

@@ -57,6 +57,9 @@ void reply_send_error(struct request *r, int code) {
     if (code == 420) {
         stun_write_unknown(&r->reply, r->unknown, r->unknown_count);
     }
+    if (code == 300) {
+        stun_write_addr(&r->reply, STUN_ATTR_ALTERNATE_SERVER, &r->alternate);
+    }
     if (challenge) {
         nonce_make(r, offers_anonymity(r, code), nonce);
         stun_write_text(&r->reply, STUN_ATTR_REALM, auth_realm(r));

@@ -29,6 +29,8 @@ static const struct method *find_method(uint16_t number) {
 
 static enum turn_reason usual_reason(int code) {
     switch (code) {
+    case 300:
+        return TURN_REASON_REDIRECTED;
     case 400:
         return TURN_REASON_MALFORMED;
     case 403:

@@ -55,6 +55,14 @@ struct turn_discovery {
 };
 enum { TURN_DISCOVERIES_MAX = 2 };
 
+/* Another server for new clients (RFC 8489 section 10). */
+struct turn_alternates {
+    /* Shall this client, which asks for an allocation with good credentials, go to another server? Fills in out, an
+     * address of the client's family, and returns true. full: it cannot be served here. NULL: nobody is sent away. */
+    bool (*pick)(void *ctx, const struct five_tuple *client, bool full, struct addr *out);
+    void *ctx;
+};
+
 /* Everything is copied but `peers` and `scopes`, which must live until the next configure has returned (or free). */
 struct turn_settings {
     const char *realm;          /* 1..TURN_REALM_MAX bytes */
@@ -79,7 +87,8 @@ struct turn_settings {
     size_t discovery_count; /* 0: CHANGE-REQUEST, RESPONSE-PORT and PADDING get 420 */
     const struct peer_rules *peers;
     const struct peer_scopes *scopes; /* rules of realms and users (by turn_quota_name); NULL: none */
-    struct turn_quota quota;          /* take may be NULL: no quota */
+    struct turn_alternates alternates;
+    struct turn_quota quota; /* take may be NULL: no quota */
 };
 
 /* NULL: no memory, or settings that turn_server_configure would refuse. */
@@ -163,6 +172,7 @@ enum turn_reason {
     TURN_REASON_WRONG_USER,     /* 441 */
     TURN_REASON_CAPACITY,       /* 508: no port, or a table is full */
     TURN_REASON_INTERNAL,       /* 500: no memory */
+    TURN_REASON_REDIRECTED,     /* 300 */
     TURN_REASON_CLIENT,         /* deleted by a Refresh with lifetime 0 */
     TURN_REASON_DISCONNECTED,   /* deleted because the connection went */
     TURN_REASON_KILLED,         /* deleted by turn_server_kill */
