@@ -154,7 +154,8 @@ const struct config_key config_keys[] = {
     KEY(http, listen, "listen", LISTEN, .flags = CONFIG_RESTART, .fallback = "8080", .max = 64,
         .doc = "Plain HTTP. Browsers open cameras only on pages from localhost or over TLS."),
     KEY(http, tls_listen, "tls-listen", LISTEN, .flags = CONFIG_RESTART, .fallback = "8443", .max = 64,
-        .doc = "HTTP over TLS. Set it to 443 when no other web server runs on this host."),
+        .doc = "HTTP over TLS, and TURN over TLS on the same ports. Set it to 443 when no other web server runs on this host: "
+               "clients are then told of TURN there, too, which passes most firewalls."),
     KEY(http, public_url, "public-url", URL, .max = 1024, .words = "http https",
         .doc = "The address under which browsers reach this server, when a proxy makes it differ. It may have a path."),
     KEY(http, allowed_origin, "allowed-origin", ORIGINS, .max = MANY,

@@ -8,18 +8,33 @@
 #include <string.h>
 
 #define ALNUM "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
-enum { URI_SIZE = ICE_HOST_SIZE + 64 };
+enum { URI_SIZE = ICE_HOST_SIZE + 64, HTTPS_PORT = 443 };
+
+static bool has_port(const struct ice_ports *ports, uint16_t port) {
+    for (size_t i = 0; i < ports->count; i++) {
+        if (ports->items[i] == port) {
+            return true;
+        }
+    }
+    return false;
+}
 
 /* "[::]:3478" and "0.0.0.0:3478" are one port to clients. */
 static void read_ports(struct ice_ports *out, const struct config_addrs *addrs) {
     out->count = 0;
     for (size_t i = 0; i < addrs->count && out->count < ICE_PORTS_MAX; i++) {
-        size_t known = 0;
-        while (known < out->count && out->items[known] != addrs->items[i].port) {
-            known++;
-        }
-        if (known == out->count) {
+        if (!has_port(out, addrs->items[i].port)) {
             out->items[out->count++] = addrs->items[i].port;
+        }
+    }
+}
+
+/* TURN is served on the port of HTTPS, too, and 443 is the one that strict firewalls leave open. Another would only make
+ * browsers gather longer. */
+static void add_https_port(struct ice_ports *out, const struct config_addrs *addrs) {
+    for (size_t i = 0; i < addrs->count && out->count < ICE_PORTS_MAX; i++) {
+        if (addrs->items[i].port == HTTPS_PORT && !has_port(out, HTTPS_PORT)) {
+            out->items[out->count++] = HTTPS_PORT;
         }
     }
 }
@@ -56,6 +71,7 @@ void ice_listeners_read(struct ice_listeners *out, const struct config *config) 
     read_ports(&out->tcp, &config->listen.tcp);
     if (config->tls.certificate[0]) {
         read_ports(&out->tls, &config->listen.tls);
+        add_https_port(&out->tls, &config->http.tls_listen);
     }
     read_public_host(out->public_host, config->http.public_url);
 }

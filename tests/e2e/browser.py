@@ -18,15 +18,15 @@ START_TIMEOUT_S = 60
 
 
 class Browser:
-    """with Browser("chromium") as b: page = b.page(url); page.evaluate("1 + 1")"""
+    """with Browser("chromium") as b: page = b.page(url); page.evaluate("1 + 1"). trusted: as in driver.mjs."""
 
-    def __init__(self, kind, inside=(), devices=None):
+    def __init__(self, kind, inside=(), devices=None, trusted=None):
         if not os.path.exists(PROGRAMS[kind]) or not shutil.which("node"):
             raise tap.Skip(f"no {kind} or no node")
         if not (HERE / "node_modules/ws").exists():
             raise tap.Skip("npm ci has not run in tests/e2e")
         self.kind, self.count, self.replies, self.notes = kind, 0, queue.Queue(), []
-        command = [*inside, "node", HERE / "driver.mjs", kind, *([str(devices)] if devices else [])]
+        command = [*inside, "node", HERE / "driver.mjs", kind, str(devices or ""), trusted or ""]
         self.child = process.start(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                                    text=True)
         for stream, put in ((self.child.stdout, self.replies.put), (self.child.stderr, self.notes.append)):

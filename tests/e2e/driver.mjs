@@ -1,7 +1,7 @@
 // Drives one headless browser for a test program: commands come as JSON lines on standard input,
 // {"id":1,"do":"open","page":"a","url":"..."} or {"id":2,"do":"evaluate","page":"a","expression":"..."},
 // each is answered by {"id":1,"value":...} or {"id":1,"error":"..."}. The end of input closes the browser.
-import { spawn } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
@@ -59,10 +59,12 @@ class Chromium {
   loads = new Map();
   calls = new Calls();
 
-  async start(folder, devices) {
+  async start(folder, devices, keyHash) {
     const fake = `--use-fake-device-for-media-stream${devices ? `=device-count=${devices}` : ""}`;
     this.child = spawn("chromium", ["--headless=new", "--remote-debugging-pipe", `--user-data-dir=${folder}`,
-      ...CHROMIUM_ARGUMENTS, fake, "about:blank"],
+      ...CHROMIUM_ARGUMENTS, fake,
+      // Pages with a wrong certificate open anyway; TURN over TLS needs to be told whose is good.
+      ...(keyHash ? [`--ignore-certificate-errors-spki-list=${keyHash}`] : []), "about:blank"],
     { env: { ...process.env, HOME: folder }, stdio: ["ignore", "ignore", "ignore", "pipe", "pipe"] });
     let rest = "";
     this.child.stdio[4].setEncoding("utf8").on("data", (data) => {
@@ -131,7 +133,12 @@ class Firefox {
   pages = new Map();
   calls = new Calls();
 
-  async start(folder) {
+  async start(folder, _devices, authority) {
+    if (authority) {
+      const store = ["-d", `sql:${folder}`];
+      execFileSync("certutil", ["-N", "--empty-password", ...store]);
+      execFileSync("certutil", ["-A", "-n", "test", "-t", "C,,", "-i", authority, ...store]);
+    }
     const lines = Object.entries(FIREFOX_PREFERENCES).map(([k, v]) => `user_pref("${k}", ${JSON.stringify(v)});`);
     writeFileSync(join(folder, "user.js"), lines.join("\n"));
     const port = await freePort();
@@ -206,7 +213,8 @@ async function perform(browser, command) {
   }
 }
 
-const [kind, devices] = process.argv.slice(2);
+// trusted: whose TLS certificates are good, for Chromium the hash of a key, for Firefox an authority's file.
+const [kind, devices, trusted] = process.argv.slice(2);
 const folder = mkdtempSync(join(tmpdir(), "turnout-browser-"));
 const browser = kind === "firefox" ? new Firefox() : new Chromium();
 const reply = (object) => process.stdout.write(`${JSON.stringify(object)}\n`);
@@ -219,7 +227,7 @@ async function leave(status) {
 
 process.on("SIGTERM", () => leave(1));
 try {
-  await browser.start(folder, devices);
+  await browser.start(folder, devices, trusted);
   reply({ id: 0, value: "ready" });
 } catch (error) {
   reply({ id: 0, error: String(error.stack ?? error) });

@@ -20,7 +20,7 @@ class Scene:
 
     def __init__(self, **sections):
         self.stack = contextlib.ExitStack()
-        self.browsers = {}
+        self.browsers, self.trusted, self.host = {}, {}, SERVER
         atexit.register(self.stack.close)
         self.network = self.stack.enter_context(netns.Network(server=SERVER, left=LEFT, right=RIGHT))
         sections.setdefault("relay", {"allow-peer": "10.55.0.0/24"})
@@ -32,12 +32,12 @@ class Scene:
     def browser(self, kind, place):
         if (kind, place) not in self.browsers:
             self.browsers[kind, place] = self.stack.enter_context(
-                Browser(kind, inside=self.network.inside(place)))
+                Browser(kind, inside=self.network.inside(place), trusted=self.trusted.get(kind)))
         return self.browsers[kind, place]
 
     def url(self, room, **options):
         query = "&".join(f"{k}={v}" for k, v in options.items())
-        return f"https://{SERVER}:{self.server.https[1]}/r/{room}" + (f"?{query}" if query else "")
+        return f"https://{self.host}:{self.server.https[1]}/r/{room}" + (f"?{query}" if query else "")
 
     def metrics(self):
         with self.network.enter("server"):

@@ -1,5 +1,6 @@
 """aioice, a Python implementation of ICE and TURN, relays through turnoutd."""
 import asyncio
+import ssl
 
 import peers
 import tap
@@ -25,10 +26,11 @@ class Sink(asyncio.DatagramProtocol):
         self.received.put_nowait((data, addr))
 
 
-async def relay_both_ways(t, transport):
+async def relay_both_ways(t, transport, trust):
     user, password = t.credentials("aioice")
     relay, inside = await aioice.turn.create_turn_endpoint(
-        Sink, server_addr=t.udp, username=user, password=password, lifetime=600, transport=transport)
+        Sink, server_addr=t.tls if trust else t.udp, username=user, password=password, lifetime=600, transport=transport,
+        ssl=trust)
     loop = asyncio.get_running_loop()
     peer, outside = await loop.create_datagram_endpoint(Sink, local_addr=("127.0.0.1", 0))
     try:
@@ -44,10 +46,11 @@ async def relay_both_ways(t, transport):
         peer.close()
 
 
-def relays(transport):
+def relays(transport, tls=False):
     need_aioice()
-    with Turnout(relay=peers.LOOPBACK_PEERS) as t:
-        asyncio.run(asyncio.wait_for(relay_both_ways(t, transport), 30))
+    with Turnout(tls=tls, relay=peers.LOOPBACK_PEERS) as t:
+        trust = ssl.create_default_context(cafile=t.folder / "cert.pem") if tls else False
+        asyncio.run(asyncio.wait_for(relay_both_ways(t, transport, trust), 30))
         t.expect_allocations(0)
 
 
@@ -88,4 +91,5 @@ def two_ice_agents_connect_by_relay_candidates_only():
 
 tap.case("an aioice client relays over udp", relays, "udp")
 tap.case("an aioice client relays over tcp", relays, "tcp")
+tap.case("an aioice client relays over tls", relays, "tcp", True)
 tap.main()

@@ -4,6 +4,7 @@ import contextlib
 import ctypes
 import itertools
 import os
+import pathlib
 import shutil
 import signal
 import subprocess
@@ -98,6 +99,13 @@ class Network:
             finally:
                 _setns(home)
 
+    def know(self, member, name, address):
+        """Commands run inside find that name in their /etc/hosts."""
+        folder = pathlib.Path("/etc/netns") / self.namespace(member)
+        folder.mkdir(parents=True, exist_ok=True)
+        with open(folder / "hosts", "a") as hosts:
+            hosts.write(f"127.0.0.1 localhost\n{address} {name}\n")
+
     def add_address(self, member, address):
         """One more address, on the loopback interface."""
         self._ip_in(member, "addr", "add", f"{address}/{128 if ':' in address else 32}", "dev", "lo")
@@ -137,4 +145,5 @@ class Network:
                 except ProcessLookupError:
                     pass
             subprocess.run(["ip", "netns", "del", self.namespace(name)], capture_output=True)
+            shutil.rmtree(f"/etc/netns/{self.namespace(name)}", ignore_errors=True)
         self.made = []

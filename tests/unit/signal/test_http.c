@@ -55,6 +55,23 @@ static void the_public_url_wins_and_ipv6_stays_bracketed(void **state) {
     fake_request_free(&req);
 }
 
+static void turn_on_port_443_of_https_is_named_and_on_other_ports_is_not(void **state) {
+    static const char *const turn[] = {"turn:call.example:3478?transport=udp", "turn:call.example:3478?transport=tcp",
+                                       "turns:call.example:5349?transport=tcp", "turns:call.example:443?transport=tcp"};
+    struct addr https[3];
+    struct http_request req = {
+        .method = "GET", .path = "/turn", .headers = {{"Host", "call.example"}}, .query = {{"key", "key1.secret"}}};
+    (void)state;
+    assert_int_equal(addr_parse(&https[0], "0.0.0.0:8443"), 0);
+    assert_int_equal(addr_parse(&https[1], "0.0.0.0:443"), 0);
+    assert_int_equal(addr_parse(&https[2], "[::]:443"), 0);
+    fixture.config.http.tls_listen = (struct config_addrs){.count = 3, .items = https};
+    signal_reconfigure(fixture.service, &fixture.config);
+    expect(&req, 200, "");
+    assert_true(list_is(json_object_get(req.reply, "uris"), turn, 4));
+    fake_request_free(&req);
+}
+
 static void a_host_that_is_none_names_nothing(void **state) {
     static const char *const bad[] = {"", "a b", "a\"b", "x@y", "[::1", "host:port", "h/p"};
     struct http_request req = {.method = "GET", .path = "/turn", .query = {{"key", "key1.secret"}}};
@@ -252,6 +269,7 @@ int main(void) {
         CASE(ice_servers_name_what_listens_under_the_host_asked_for),
         CASE(the_public_url_wins_and_ipv6_stays_bracketed),
         CASE(a_host_that_is_none_names_nothing),
+        CASE(turn_on_port_443_of_https_is_named_and_on_other_ports_is_not),
         CASE(ice_servers_need_a_token_that_may_join),
         CASE(requests_are_limited_by_source_and_by_subject),
         CASE(no_credentials_is_503),
