@@ -21,6 +21,7 @@ static bool changes_something(enum admin_verb_id id) {
     case ADMIN_VERB_SESSIONS_SHOW:
     case ADMIN_VERB_USAGE_LIST:
     case ADMIN_VERB_USAGE_SUMMARY:
+    case ADMIN_VERB_TOP:
     case ADMIN_VERB_ROOMS_LIST:
     case ADMIN_VERB_ROOMS_SHOW:
     case ADMIN_VERB_USER_LIST:

@@ -36,6 +36,14 @@ static const struct admin_arg usage_args[] = {
     END,
 };
 
+static const struct admin_arg top_args[] = {
+    {"sort", "ORDER", "what the busiest are the first in (bitrate)", "bitrate|packets|up|down|dropped", 16,
+     ADMIN_ARG_CHOICE, 0},
+    NUMBER("limit", "N", ADMIN_ARG_UINT, 0, 100, "show N sessions (as many as fit, or 20)"),
+    {"once", NULL, "print the state of one second and end", NULL, 0, ADMIN_ARG_BOOL, ADMIN_ARG_LOCAL},
+    END,
+};
+
 static const struct admin_arg rooms_list_args[] = {
     NUMBER("limit", "N", ADMIN_ARG_UINT, 0, LIST_LIMIT, "stop after N rooms"),
     END,
@@ -173,6 +181,7 @@ const struct admin_verb admin_verb_table[ADMIN_VERB_COUNT] = {
          "List the records of sessions that have ended, newest first"),
     VERB(USAGE_SUMMARY, "usage summary", usage_args, ADMIN_VERB_OFFLINE | ADMIN_VERB_LIST,
          "Sum the records up by user, the greatest first"),
+    VERB(TOP, "top", top_args, 0, "Watch the busiest sessions, the totals and what is denied and dropped"),
     VERB(ROOMS_LIST, "rooms list", rooms_list_args, ADMIN_VERB_LIST, "List the rooms"),
     VERB(ROOMS_SHOW, "rooms show", room_args, 0, "Show a room and its participants"),
     VERB(ROOMS_CLOSE, "rooms close", room_args, 0, "Close a room and send everybody out"),

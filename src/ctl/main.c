@@ -6,6 +6,7 @@
 #include "ctl/secret.h"
 #include "ctl/selftest.h"
 #include "ctl/table.h"
+#include "ctl/top.h"
 #include "ctl/view.h"
 
 #include "base/error.h"
@@ -153,6 +154,8 @@ static enum ctl_exit run(struct session *s) {
         const struct ctl_selftest test = {
             .client = s->client, .open_rc = rc, .socket = socket_path(s), .config = s->config, .source = &s->source};
         status = ctl_selftest_run(&test, s->command.json);
+    } else if (s->command.verb->id == ADMIN_VERB_TOP && s->client) {
+        status = ctl_top_run(&s->command, s->client);
     } else {
         status = run_verb(s, rc);
     }

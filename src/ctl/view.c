@@ -194,6 +194,10 @@ static void print_session(const json_t *data) {
         {"Packets to client", "packets_to_client", CTL_NUMBER},
         {"Bytes to client", "bytes_to_client", CTL_BYTES},
         {"Dropped packets", "dropped", CTL_NUMBER},
+        {"Bits/s from client", "bits_per_s_from_client", CTL_NUMBER},
+        {"Bits/s to client", "bits_per_s_to_client", CTL_NUMBER},
+        {"Packets/s from client", "packets_per_s_from_client", CTL_NUMBER},
+        {"Packets/s to client", "packets_per_s_to_client", CTL_NUMBER},
         {0},
     };
     ctl_fields_print(stdout, columns, data);

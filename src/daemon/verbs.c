@@ -89,6 +89,7 @@ int daemon_start_admin(struct daemon *d) {
         .ctx = d, .summary = summary, .checks = checks, .listeners = listeners, .externals = externals};
     verbs_set_database(&hooks);
     verbs_set_sessions(&hooks);
+    verbs_set_top(&hooks);
     verbs_set_rooms(&hooks);
     verbs_set_config(&hooks);
     int rc = admin_new(&d->admin, &options, &hooks);

@@ -11,3 +11,8 @@ void verbs_set_database(struct admin_hooks *hooks);
 void verbs_set_sessions(struct admin_hooks *hooks);
 void verbs_set_rooms(struct admin_hooks *hooks);
 void verbs_set_config(struct admin_hooks *hooks);
+void verbs_set_top(struct admin_hooks *hooks);
+
+struct relay_session;
+/* The row of `sessions list`; a new reference. */
+struct json_t *verbs_session_row(struct relay_session *session);

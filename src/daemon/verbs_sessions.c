@@ -29,7 +29,7 @@ struct errand {
 static void visit(struct errand *e);
 
 /* A user name is bytes of a client, and may be cut within a character. */
-static json_t *session_row(struct relay_session *s) {
+json_t *verbs_session_row(struct relay_session *s) {
     char client[ADDR_TEXT_MAX], server[ADDR_TEXT_MAX], text[ADDR_TEXT_MAX];
     json_t *relayed = json_array();
     text_make_utf8(s->user);
@@ -38,15 +38,18 @@ static json_t *session_row(struct relay_session *s) {
             json_array_append_new(relayed, json_string(addr_format(&s->relayed[i], text)));
         }
     }
-    return json_pack("{s:s,s:s,s:s,s:s,s:s,s:s,s:o,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I}", "id", s->id, "user",
-                     s->user, "realm", s->realm, "client", addr_format(&s->client.remote, client), "server",
-                     addr_format(&s->client.local, server), "transport",
-                     transport_name((enum transport)s->client.transport), "relayed", relayed, "worker",
-                     (json_int_t)s->worker, "age_s", (json_int_t)s->age_s, "expires_s", (json_int_t)s->expires_s,
-                     "permissions", (json_int_t)s->permissions, "channels", (json_int_t)s->channels,
-                     "packets_from_client", (json_int_t)s->packets_from_client, "bytes_from_client",
-                     (json_int_t)s->bytes_from_client, "packets_to_client", (json_int_t)s->packets_to_client,
-                     "bytes_to_client", (json_int_t)s->bytes_to_client, "dropped", (json_int_t)s->dropped);
+    return json_pack(
+        "{s:s,s:s,s:s,s:s,s:s,s:s,s:o,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I}", "id", s->id,
+        "user", s->user, "realm", s->realm, "client", addr_format(&s->client.remote, client), "server",
+        addr_format(&s->client.local, server), "transport", transport_name((enum transport)s->client.transport),
+        "relayed", relayed, "worker", (json_int_t)s->worker, "age_s", (json_int_t)s->age_s, "expires_s",
+        (json_int_t)s->expires_s, "permissions", (json_int_t)s->permissions, "channels", (json_int_t)s->channels,
+        "packets_from_client", (json_int_t)s->packets_from_client, "bytes_from_client",
+        (json_int_t)s->bytes_from_client, "packets_to_client", (json_int_t)s->packets_to_client, "bytes_to_client",
+        (json_int_t)s->bytes_to_client, "dropped", (json_int_t)s->dropped, "bits_per_s_from_client",
+        (json_int_t)s->rates.up_bps, "bits_per_s_to_client", (json_int_t)s->rates.down_bps, "packets_per_s_from_client",
+        (json_int_t)s->rates.up_pps, "packets_per_s_to_client", (json_int_t)s->rates.down_pps, "dropped_per_s",
+        (json_int_t)s->rates.dropped_pps);
 }
 
 /* A user is wanted by the whole name or, for short-lived credentials, by what follows the expiry. */
@@ -71,7 +74,7 @@ static bool list_page(struct errand *e) {
     int rc = 0;
     for (size_t i = 0; i < e->count && e->left > 0; i++) {
         if (is_wanted(e, &e->page[i])) {
-            rc = admin_call_row(e->call, session_row(&e->page[i]));
+            rc = admin_call_row(e->call, verbs_session_row(&e->page[i]));
             e->left--;
         }
     }
@@ -94,7 +97,7 @@ static bool list_page(struct errand *e) {
 /* Show and kill: the answer, or the next worker. True when the errand goes on. */
 static bool find_one(struct errand *e) {
     if (e->rc == 0) {
-        admin_call_reply(e->call, session_row(&e->page[0]));
+        admin_call_reply(e->call, verbs_session_row(&e->page[0]));
         return false;
     }
     if (++e->worker < e->daemon->worker_count) {

@@ -279,6 +279,15 @@ struct loop *worker_loop(struct worker *w) {
 
 unsigned worker_number(const struct worker *w) { return w->number; }
 
+uint64_t worker_cpu_us(const struct worker *w) {
+    clockid_t clock;
+    struct timespec t;
+    if (!w->started || pthread_getcpuclockid(w->thread, &clock) != 0 || clock_gettime(clock, &t) < 0) {
+        return 0;
+    }
+    return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
+}
+
 struct relay *worker_relay(struct worker *w) {
     return w->relay;
 }

@@ -49,6 +49,8 @@ void worker_free(struct worker *w);
 
 struct loop *worker_loop(struct worker *w);
 unsigned worker_number(const struct worker *w);
+/* CPU time its thread has used; 0: not known. Any thread. */
+uint64_t worker_cpu_us(const struct worker *w);
 /* Only on the worker's thread (loop_post there). */
 struct relay *worker_relay(struct worker *w);
 struct tcp *worker_tcp(struct worker *w);

@@ -103,6 +103,10 @@ void relay_streams_expire(struct relay *relay, uint64_t now_us);
 /* sessions.c */
 void relay_session_describe(const struct relay *relay, const struct turn_allocation *a, struct relay_session *out);
 
+/* busiest.c: a description with rates; before an allocation is gone. */
+void relay_session_look(const struct relay *relay, struct turn_allocation *a, struct relay_session *out);
+void relay_session_forget(struct turn_allocation *a);
+
 /* report.c: log lines and metrics of the machine's events. */
 void relay_report_event(struct relay *relay, const struct turn_output *out);
 void relay_report_reply(const struct turn_output *out);

@@ -92,6 +92,13 @@ struct dtls_handlers relay_dtls_handlers(struct relay *relay);
 /* Answers lookup_user; key NULL: there is no such user. */
 void relay_user_key(struct relay *relay, uint64_t request, const struct turn_key *key);
 
+/* Per second, over the time since the last look at the session (at first, since it began). */
+struct relay_session_rates {
+    uint64_t up_bps, down_bps; /* payload bits from the client, to it */
+    uint64_t up_pps, down_pps; /* packets */
+    uint64_t dropped_pps;
+};
+
 /* One allocation, for people. */
 struct relay_session {
     char id[16];
@@ -103,6 +110,7 @@ struct relay_session {
     unsigned permissions, channels;
     uint64_t age_s, expires_s; /* since it began, until it ends */
     uint64_t packets_from_client, bytes_from_client, packets_to_client, bytes_to_client, dropped;
+    struct relay_session_rates rates;
 };
 size_t relay_session_count(const struct relay *relay);
 /* Writes at most cap sessions, beginning after *cursor (start with 0). Returns the number written. */

@@ -109,6 +109,7 @@ static void handle_event(struct relay *relay, const struct turn_output *out) {
     relay_report_event(relay, out);
     if (out->event.event == TURN_EVENT_DELETED) {
         relay_limits_end(relay, out->allocation);
+        relay_session_forget(out->allocation);
     }
 }
 

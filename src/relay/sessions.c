@@ -33,21 +33,21 @@ size_t relay_session_count(const struct relay *relay) { return turn_server_count
 size_t relay_sessions(const struct relay *relay, uint32_t *cursor, struct relay_session *out, size_t cap) {
     size_t count = 0;
     while (count < cap) {
-        const struct turn_allocation *a = turn_server_next(relay->server, cursor);
+        struct turn_allocation *a = turn_server_next(relay->server, cursor);
         if (!a) {
             break;
         }
-        relay_session_describe(relay, a, &out[count++]);
+        relay_session_look(relay, a, &out[count++]);
     }
     return count;
 }
 
 int relay_session_find(const struct relay *relay, const char *id, struct relay_session *out) {
-    const struct turn_allocation *a = turn_server_find_id(relay->server, id);
+    struct turn_allocation *a = turn_server_find_id(relay->server, id);
     if (!a) {
         return -ENOENT;
     }
-    relay_session_describe(relay, a, out);
+    relay_session_look(relay, a, out);
     return 0;
 }
 

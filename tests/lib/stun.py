@@ -125,6 +125,13 @@ def decode_address(value, transaction):
     return socket.inet_ntop(socket.AF_INET if family == 1 else socket.AF_INET6, packed), port ^ COOKIE >> 16
 
 
+def readable(sock, seconds):
+    """True when there is something to read; select() would not take more than 1024 descriptors."""
+    poll = select.poll()
+    poll.register(sock, select.POLLIN)
+    return bool(poll.poll(seconds * 1000))
+
+
 class Link:
     """A socket that carries STUN messages and ChannelData: a datagram one, or a stream with its framing."""
 
@@ -150,7 +157,7 @@ class Link:
             if self.stream and (frame := self._take()) is not None:
                 return frame
             left = end - time.monotonic()
-            if left <= 0 or not select.select([self.socket], [], [], left)[0]:
+            if left <= 0 or not readable(self.socket, left):
                 return None
             try:
                 data = self.socket.recv(65536)

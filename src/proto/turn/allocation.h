@@ -70,6 +70,7 @@ struct turn_allocation {
     uint64_t dropped;
     void *user_data;
     void *bandwidth; /* NULL: not limited */
+    void *sample;    /* NULL: nobody looks */
     /* ---- the machine's own */
     struct wheel_timer timer;
     uint8_t key_len; /* 16: MD5, 32: SHA-256 */
