@@ -1,5 +1,6 @@
 #include "auth/quota.h"
 
+#include "auth/quota_realms.h"
 #include "base/error.h"
 #include "base/hash.h"
 #include "base/list.h"
@@ -39,6 +40,7 @@ struct auth_quota {
     _Atomic uint64_t total;
     _Atomic uint64_t user_limit, total_limit, user_bps, total_bps;
     _Atomic uint64_t paid_ns;
+    struct quota_realms *realms;
     struct shard shards[SHARDS];
 };
 
@@ -50,6 +52,11 @@ struct name {
 struct auth_quota *auth_quota_new(size_t users, const struct auth_quota_limits *limits) {
     struct auth_quota *q = calloc(1, sizeof *q);
     if (!q) {
+        return NULL;
+    }
+    q->realms = quota_realms_new();
+    if (!q->realms) {
+        free(q);
         return NULL;
     }
     hash_key_random(&q->key);
@@ -76,7 +83,12 @@ void auth_quota_free(struct auth_quota *quota) {
         hash_table_deinit(&quota->shards[i].users);
         pthread_mutex_destroy(&quota->shards[i].lock);
     }
+    quota_realms_free(quota->realms);
     free(quota);
+}
+
+void auth_quota_set_realms(struct auth_quota *quota, const struct auth_quota_realm *realms, size_t count) {
+    quota_realms_set(quota->realms, realms, count);
 }
 
 void auth_quota_set_limits(struct auth_quota *quota, const struct auth_quota_limits *limits) {
@@ -167,10 +179,11 @@ static bool take_from_total(struct auth_quota *quota) {
     return false;
 }
 
-/* Under the shard's lock, with one taken from the total. */
-static int hold_locked(struct auth_quota *quota, uint64_t hash, const struct name *name, struct auth_quota_user **out) {
+/* Under the shard's lock, with one taken from the realm and the total. */
+static int hold_locked(struct auth_quota *quota, const struct name *name, uint64_t limit,
+                       struct auth_quota_user **out) {
+    uint64_t hash = hash_bytes(&quota->key, name->bytes, name->len);
     struct auth_quota_user *user = hash_table_find(&shard_of(quota, hash)->users, hash, same_user, name);
-    uint64_t limit = atomic_load(&quota->user_limit);
     if (user && limit > 0 && user->allocations >= limit) {
         return -ERR_QUOTA;
     }
@@ -206,15 +219,21 @@ int auth_quota_hold(struct auth_quota *quota, const char *realm, const void *use
     if (rc < 0) {
         return rc;
     }
-    if (!take_from_total(quota)) {
-        return -ENOSPC;
+    uint64_t limit = atomic_load(&quota->user_limit);
+    rc = quota_realms_hold(quota->realms, realm, &limit);
+    if (rc == 0 && !take_from_total(quota)) {
+        quota_realms_release(quota->realms, realm);
+        rc = -ENOSPC;
     }
-    uint64_t hash = hash_bytes(&quota->key, name.bytes, name.len);
-    struct shard *shard = shard_of(quota, hash);
+    if (rc < 0) {
+        return rc;
+    }
+    struct shard *shard = shard_of(quota, hash_bytes(&quota->key, name.bytes, name.len));
     pthread_mutex_lock(&shard->lock);
-    rc = hold_locked(quota, hash, &name, &held);
+    rc = hold_locked(quota, &name, limit, &held);
     pthread_mutex_unlock(&shard->lock);
     if (rc < 0) {
+        quota_realms_release(quota->realms, realm);
         atomic_fetch_sub(&quota->total, 1);
     } else if (out) {
         *out = held;
@@ -225,6 +244,7 @@ int auth_quota_hold(struct auth_quota *quota, const char *realm, const void *use
 /* Under the shard's lock. */
 static void release_locked(struct auth_quota *quota, struct shard *shard, struct auth_quota_user *user) {
     atomic_fetch_sub(&quota->total, 1);
+    quota_realms_release(quota->realms, user->name); /* the realm, up to its NUL */
     user->allocations--;
     let_user(quota, shard, user);
 }

@@ -2,6 +2,7 @@
  * releasing takes a mutex (allocation time only); leasing bytes takes none. Fixed memory. */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -21,7 +22,18 @@ void auth_quota_free(struct auth_quota *quota);
 /* Any thread; counts for what comes. */
 void auth_quota_set_limits(struct auth_quota *quota, const struct auth_quota_limits *limits);
 
-/* Counts one allocation of that user. -ERR_QUOTA when the user's quota is used up, -ENOSPC when the total is,
+/* What one realm has of its own. */
+enum { AUTH_QUOTA_REALMS_MAX = 65 };
+struct auth_quota_realm {
+    const char *name;           /* up to 127 bytes */
+    uint64_t total_allocations; /* of all its users; 0: no limit */
+    uint64_t user_allocations;  /* of each, when limits_users is set; 0: no limit */
+    bool limits_users;
+};
+/* Replaces those set before. Any thread; counts for what comes. */
+void auth_quota_set_realms(struct auth_quota *quota, const struct auth_quota_realm *realms, size_t count);
+
+/* Counts one allocation of that user. -ERR_QUOTA when the user's quota is used up, -ENOSPC when the realm's or the total is,
  * -ENOBUFS when too many different users hold allocations. out may be NULL; the handle stays valid until the
  * user's last allocation is released. Any thread. */
 int auth_quota_hold(struct auth_quota *quota, const char *realm, const void *user, size_t user_len,

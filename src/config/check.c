@@ -127,6 +127,45 @@ static void check_auth(const struct config_check *check) {
     }
 }
 
+static bool names_realm(const struct config_realm_texts *list, const char *realm) {
+    for (size_t i = 0; i < list->count; i++) {
+        if (strcmp(list->items[i].realm, realm) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool leads_to(const struct config *c, const char *realm) {
+    for (size_t i = 0; i < c->realms.address.count; i++) {
+        if (strcmp(c->realms.address.items[i].realm, realm) == 0) {
+            return true;
+        }
+    }
+    return names_realm(&c->realms.server_name, realm) || names_realm(&c->realms.origin, realm);
+}
+
+static void check_realms(const struct config_check *check) {
+    const char *names[CONFIG_REALMS_MAX + 1];
+    const struct config *c = check->config;
+    size_t count = config_realm_names(c, names);
+    if (count > CONFIG_REALMS_MAX) {
+        complain(check, CONFIG_ERROR, realms.address, "[realms]: more than %d realms", CONFIG_REALMS_MAX);
+        return;
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (!leads_to(c, names[i])) {
+            complain(check, CONFIG_WARNING, realms.secret,
+                     "[realms]: nothing leads to the realm %s; give it an address, a server-name or an origin",
+                     names[i]);
+        }
+    }
+    if (names_realm(&c->realms.secret, c->server.realm)) {
+        complain(check, CONFIG_ERROR, realms.secret,
+                 "[realms] secret: those of the default realm stand in [auth] secret");
+    }
+}
+
 static void check_external(const struct config_check *check) {
     const struct config_externals *list = &check->config->server.external_address;
     for (size_t i = 0; i < list->count; i++) {
@@ -217,6 +256,7 @@ void config_check(const struct config_check *check) {
     check_relay(check);
     check_tls(check);
     check_auth(check);
+    check_realms(check);
     check_external(check);
     check_discovery(check);
     check_others(check);

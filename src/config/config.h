@@ -63,6 +63,32 @@ static inline struct addr config_discovery_corner(const struct config_discovery 
     return a;
 }
 
+/* Values of the section realms: a realm's name, then what it is given. */
+struct config_realm_text {
+    const char *realm;
+    const char *text;
+};
+struct config_realm_texts {
+    size_t count;
+    struct config_realm_text *items;
+};
+struct config_realm_addr {
+    const char *realm;
+    struct addr addr; /* port 0: any */
+};
+struct config_realm_addrs {
+    size_t count;
+    struct config_realm_addr *items;
+};
+struct config_realm_number {
+    const char *realm;
+    uint64_t number; /* 0: no limit */
+};
+struct config_realm_numbers {
+    size_t count;
+    struct config_realm_number *items;
+};
+
 struct config_ports {
     uint16_t first;
     uint16_t last; /* inclusive, >= first */
@@ -128,6 +154,12 @@ struct config {
         bool sha256;
         bool development; /* the page may mint its own tokens */
     } auth;
+    struct {
+        struct config_realm_addrs address;
+        struct config_realm_texts server_name, origin;
+        struct config_realm_texts secret;
+        struct config_realm_numbers user_quota, total_quota;
+    } realms; /* beside server.realm, which may be named here too */
     struct {
         struct config_addrs listen, tls_listen;
         const char *public_url;               /* without a final slash, or "" */
@@ -217,6 +249,11 @@ void config_report_print(const struct config_report *report, FILE *out);
 /* Returns config. Any thread; the pointer stays valid until the matching config_unref. */
 const struct config *config_ref(const struct config *config);
 void config_unref(const struct config *config); /* NULL is allowed */
+
+/* The realms of the section realms, without server.realm, in the order they are named first. Borrowed. How many, at most
+ * one more than CONFIG_REALMS_MAX; a loaded configuration has at most CONFIG_REALMS_MAX. */
+enum { CONFIG_REALMS_MAX = 64 };
+size_t config_realm_names(const struct config *config, const char *out[CONFIG_REALMS_MAX + 1]);
 
 /* --- looking ------------------------------------------------------------------------------------- */
 

@@ -21,6 +21,9 @@ const struct config_section config_sections[] = {
     {"tls", "The certificate for TLS and DTLS. Without one nothing speaks TLS, and the ports for it stay closed."},
     {"relay", "The TURN relay."},
     {"auth", "Who may use the relay. Users with a password of their own are kept in the database; see turnoutctl(8)."},
+    {"realms", "Other realms beside [server] realm: several tenants on one server. A realm exists when it is named here. "
+               "Each has its own users (turnoutctl user add --realm), secrets, quotas and peer rules; credentials of one are of no use in another. "
+               "Each value begins with the realm's name and a blank."},
     {"http", "The web page, signaling and the credential endpoints."},
     {"stats", "Metrics and health checks."},
     {"database", "Users, API keys, peer rules, room definitions and usage records."},
@@ -33,9 +36,10 @@ const struct config_section config_sections[] = {
 const size_t config_section_count = sizeof config_sections / sizeof config_sections[0];
 
 const struct config_key config_keys[] = {
-    KEY(server, realm, "realm", STRING, .flags = CONFIG_RESTART | CONFIG_HOSTNAME, .min = 1, .max = 127,
+    KEY(server, realm, "realm", STRING, .flags = CONFIG_HOSTNAME, .min = 1, .max = 127,
         .doc = "The realm of long-term credentials, usually the domain name. "
-               "Keys in the database are bound to it: after a change users need their passwords set anew."),
+               "Keys in the database are bound to it: after a change users need their passwords set anew. "
+               "Running sessions keep the realm they began with."),
     KEY(server, workers, "workers", UINT, .flags = CONFIG_RESTART, .fallback = "auto", .max = 128, .words = "auto",
         .doc = "Threads that move media. The default is one per processor core."),
     KEY(server, user, "user", ACCOUNT, .flags = CONFIG_RESTART, .fallback = "turnout",
@@ -150,6 +154,20 @@ const struct config_key config_keys[] = {
         .doc = "Whether SHA-256 is offered beside SHA-1 (RFC 8489). Browsers use SHA-1 only."),
     KEY(auth, development, "development", BOOL, .fallback = "no",
         .doc = "Whether the web page may make its own room tokens, so that anybody who reaches it can join any room. For trying things out only."),
+
+    KEY(realms, address, "address", REALM_ADDRESSES, .max = 256,
+        .doc = "Clients that reach the server at this local address, perhaps with a port, belong to the realm."),
+    KEY(realms, server_name, "server-name", REALM_NAMES, .max = 256,
+        .doc = "Clients whose TLS or DTLS handshake asks for this name belong to the realm, whatever the address."),
+    KEY(realms, origin, "origin", REALM_ORIGINS, .max = 256,
+        .doc = "Clients that send this ORIGIN belong to the realm, whatever else. Browsers of today do not send it."),
+    KEY(realms, secret, "secret", REALM_SECRETS, .max = 512,
+        .doc = "A secret of credentials of the form expiry:user in that realm, up to 8 for each. "
+               "The secrets of [auth] count in the default realm only."),
+    KEY(realms, user_quota, "user-quota", REALM_NUMBERS, .max = 65,
+        .doc = "Allocations that one user of the realm may hold, in the place of [relay] user-quota."),
+    KEY(realms, total_quota, "total-quota", REALM_NUMBERS, .max = 65,
+        .doc = "Allocations that all users of the realm together may hold, besides [relay] total-quota."),
 
     KEY(http, listen, "listen", LISTEN, .flags = CONFIG_RESTART, .fallback = "8080", .max = 64,
         .doc = "Plain HTTP. Browsers open cameras only on pages from localhost or over TLS."),

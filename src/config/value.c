@@ -25,6 +25,11 @@ static const struct config_value_ops *const type_ops[CONFIG_TYPE_COUNT] = {
     [CONFIG_TYPE_SECRETS] = &config_secrets_ops,
     [CONFIG_TYPE_URLS] = &config_urls_ops,
     [CONFIG_TYPE_ORIGINS] = &config_origins_ops,
+    [CONFIG_TYPE_REALM_ADDRESSES] = &config_realm_addresses_ops,
+    [CONFIG_TYPE_REALM_NAMES] = &config_realm_names_ops,
+    [CONFIG_TYPE_REALM_ORIGINS] = &config_realm_origins_ops,
+    [CONFIG_TYPE_REALM_SECRETS] = &config_realm_secrets_ops,
+    [CONFIG_TYPE_REALM_NUMBERS] = &config_realm_numbers_ops,
 };
 
 /* The common beginning of all struct config_<list>. */
@@ -94,6 +99,9 @@ int config_value_parse(const struct config_key *key, const char *text, struct co
         struct addr addr;
         struct prefix prefix;
         struct config_external external;
+        struct config_realm_addr realm_addr;
+        struct config_realm_text realm_text;
+        struct config_realm_number realm_number;
         struct config_discovery discovery;
         struct config_server server;
         char *text;

@@ -26,6 +26,7 @@ static void put_sentence(const char *before, const char *subject, const char *af
 static const struct ctl_column session_columns[] = {
     {"ID", "id", CTL_TEXT},
     {"USER", "user", CTL_TEXT},
+    {"REALM", "realm", CTL_TEXT},
     {"CLIENT", "client", CTL_TEXT},
     {"VIA", "transport", CTL_TEXT},
     {"RELAYED", "relayed", CTL_LIST},

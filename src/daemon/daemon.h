@@ -27,11 +27,12 @@ struct usage;
 
 enum { DAEMON_WORKERS_MAX = 64, DAEMON_SIGNALS = 4 };
 
-/* What the relays need of the database: peer rules, and whether there are users. */
+/* What the relays need of the database: peer rules, and which realms have users. */
 struct daemon_rules {
     struct peer_scoped_rule *items;
     size_t count;
-    bool has_users;
+    char **populated;
+    size_t populated_count;
 };
 
 struct daemon {
@@ -48,7 +49,7 @@ struct daemon {
     struct auth_limiter *requests; /* credential and token requests per source and subject */
     struct auth_limiter *refusals; /* wrong tokens and keys per source */
     struct daemon_rules rules;
-    bool rules_loading;
+    bool rules_loading, rules_again; /* something changed while they were read */
     uint8_t nonce_key[32];
 
     struct tls_context *tls;

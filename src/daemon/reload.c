@@ -51,7 +51,8 @@ static int make_relay_settings(struct daemon *d, const struct config *config, co
         .secret_count = count,
         .rules = d->rules.items,
         .rule_count = d->rules.count,
-        .has_users = d->rules.has_users,
+        .populated = (const char *const *)d->rules.populated,
+        .populated_count = d->rules.populated_count,
         .quota = daemon_turn_quota(d),
         .nonce_key = d->nonce_key,
         .worker_count = d->worker_count,
@@ -146,8 +147,10 @@ static int apply(struct daemon *d, const struct config *now) {
 
 static void apply_limits(struct daemon *d) {
     struct auth_quota_limits limits = daemon_quota_limits(d->config);
+    struct auth_quota_realm realms[AUTH_QUOTA_REALMS_MAX];
     auth_quota_set_limits(d->quota, &limits);
     usage_configure(d->usage, d->config);
+    auth_quota_set_realms(d->quota, realms, daemon_quota_realms(d->config, realms));
     auth_limiter_set_rate(d->requests, d->config->http.request_rate, d->config->http.request_rate);
     admin_set_coturn_names(d->admin, d->config->stats.coturn_names);
     if (daemon_configure_log(d->config) < 0) {
@@ -176,6 +179,7 @@ int daemon_reload(struct daemon *d) {
     update_workers(d);
     external_configure(d->external, now);
     rc = daemon_update_relays(d);
+    daemon_rules_changed(d); /* users of a realm that is new */
     log_changes(old, now);
     config_unref(old);
     return rc;

@@ -1,5 +1,5 @@
-/* What the database holds for all relays: the peer rules (turnoutctl peer allow, peer deny), and whether there are
- * users, whose names clients may then send as USERHASH. */
+/* What the database holds for all relays: the peer rules (turnoutctl peer allow, peer deny), and which
+ * realms have users, whose names clients may then send as USERHASH. */
 #include "base/error.h"
 #include "base/log.h"
 #include "config/config.h"
@@ -25,6 +25,10 @@ void daemon_rules_free(struct daemon_rules *rules) {
         free((char *)(uintptr_t)rules->items[i].realm); /* one block for both names */
     }
     free(rules->items);
+    for (size_t i = 0; i < rules->populated_count; i++) {
+        free(rules->populated[i]);
+    }
+    free(rules->populated);
     *rules = (struct daemon_rules){0};
 }
 
@@ -60,11 +64,25 @@ static int take_rule(void *ctx, const struct store_peer_rule *rule) {
     return 0;
 }
 
+static int take_realm(struct store_db *db, const char *realm, struct daemon_rules *out) {
+    int rc = store_db_realm_has_users(db, realm);
+    if (rc < 0) {
+        return rc == -ENOENT ? 0 : rc;
+    }
+    out->populated[out->populated_count] = strdup(realm);
+    return out->populated[out->populated_count++] ? 0 : -ENOMEM;
+}
+
 static int load(struct store_db *db, const struct config *config, struct daemon_rules *out) {
+    const char *names[CONFIG_REALMS_MAX + 1];
+    size_t count = config_realm_names(config, names);
     int rc = store_db_rule_list(db, take_rule, out);
-    int users = rc == 0 ? store_db_realm_has_users(db, config->server.realm) : rc;
-    out->has_users = users == 0;
-    return rc < 0 ? rc : users == -ENOENT ? 0 : users;
+    out->populated = rc == 0 ? calloc(count + 1, sizeof *out->populated) : NULL;
+    rc = rc < 0 ? rc : out->populated ? take_realm(db, config->server.realm, out) : -ENOMEM;
+    for (size_t i = 0; i < count && rc == 0; i++) {
+        rc = take_realm(db, names[i], out);
+    }
+    return rc;
 }
 
 static int run(struct store_db *db, struct store_job *job) {
@@ -75,7 +93,8 @@ static int run(struct store_db *db, struct store_job *job) {
 static void done(struct store_job *job) {
     struct rules_job *r = (struct rules_job *)(void *)job;
     struct daemon *d = r->daemon;
-    d->rules_loading = false;
+    bool again = d->rules_again && job->result != -ECANCELED;
+    d->rules_loading = d->rules_again = false;
     if (job->result == 0) {
         struct daemon_rules old = d->rules;
         d->rules = r->rules;
@@ -87,12 +106,16 @@ static void done(struct store_job *job) {
     daemon_rules_free(&r->rules);
     config_unref(r->config);
     free(r);
+    if (again) {
+        daemon_rules_changed(d);
+    }
 }
 
 void daemon_rules_changed(struct daemon *d) {
     struct rules_job *r = d->rules_loading ? NULL : calloc(1, sizeof *r);
     if (!r) {
-        return; /* a load is under way; the store tells of later changes again */
+        d->rules_again = d->rules_loading;
+        return;
     }
     r->job = (struct store_job){.run = run, .done = done, .reply_to = d->control};
     r->daemon = d;

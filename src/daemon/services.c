@@ -54,6 +54,30 @@ struct auth_quota_limits daemon_quota_limits(const struct config *config) {
     };
 }
 
+static struct auth_quota_realm *quota_of(struct auth_quota_realm *items, size_t *count, const char *name) {
+    for (size_t i = 0; i < *count; i++) {
+        if (strcmp(items[i].name, name) == 0) {
+            return &items[i];
+        }
+    }
+    items[*count] = (struct auth_quota_realm){.name = name};
+    return &items[(*count)++];
+}
+
+size_t daemon_quota_realms(const struct config *config, struct auth_quota_realm out[AUTH_QUOTA_REALMS_MAX]) {
+    const struct config_realm_numbers *users = &config->realms.user_quota, *total = &config->realms.total_quota;
+    size_t count = 0;
+    for (size_t i = 0; i < users->count; i++) {
+        struct auth_quota_realm *realm = quota_of(out, &count, users->items[i].realm);
+        realm->limits_users = true;
+        realm->user_allocations = users->items[i].number;
+    }
+    for (size_t i = 0; i < total->count; i++) {
+        quota_of(out, &count, total->items[i].realm)->total_allocations = total->items[i].number;
+    }
+    return count;
+}
+
 int daemon_configure_log(const struct config *config) {
     struct log_options options = {
         .level = config->log.level,
@@ -71,14 +95,14 @@ int daemon_configure_log(const struct config *config) {
 /* ---- quotas: called by the relays' threads ---- */
 
 /* A draining server has no room for new allocations: 508, or 300 when there is another one. */
-static int quota_take(void *ctx, const char *user) {
+static int quota_take(void *ctx, const char *realm, const char *user) {
     struct daemon *d = ctx;
-    return d->draining ? -ENOSPC : auth_quota_hold(d->quota, "", user, strlen(user), NULL);
+    return d->draining ? -ENOSPC : auth_quota_hold(d->quota, realm, user, strlen(user), NULL);
 }
 
-static void quota_give(void *ctx, const char *user) {
+static void quota_give(void *ctx, const char *realm, const char *user) {
     struct daemon *d = ctx;
-    auth_quota_release_user(d->quota, "", user, strlen(user));
+    auth_quota_release_user(d->quota, realm, user, strlen(user));
 }
 
 struct turn_quota daemon_turn_quota(struct daemon *d) {
@@ -150,7 +174,11 @@ static void refused(void *ctx, const struct addr *peer) {
 int daemon_start_auth(struct daemon *d) {
     struct auth_quota_limits limits = daemon_quota_limits(d->config);
     uint64_t rate = d->config->http.request_rate;
+    struct auth_quota_realm realms[AUTH_QUOTA_REALMS_MAX];
     d->quota = auth_quota_new(QUOTA_USERS, &limits);
+    if (d->quota) {
+        auth_quota_set_realms(d->quota, realms, daemon_quota_realms(d->config, realms));
+    }
     d->requests = auth_limiter_new(LIMITER_SOURCES, rate, rate);
     d->refusals = auth_limiter_new(LIMITER_SOURCES, REFUSALS_PER_MINUTE, REFUSALS_PER_MINUTE);
     return d->quota && d->requests && d->refusals ? usage_new(&d->usage, d->config) : -ENOMEM;

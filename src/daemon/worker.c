@@ -84,10 +84,10 @@ static void session_ended(void *ctx, const struct relay_session *session, const 
 
 /* ---- bandwidth ---- */
 
-static void *account_open(void *ctx, const char *user) {
+static void *account_open(void *ctx, const char *realm, const char *user) {
     const struct worker *w = ctx;
     struct auth_quota_user *account = NULL;
-    return auth_quota_open_account(w->quota, "", user, strlen(user), &account) < 0 ? NULL : account;
+    return auth_quota_open_account(w->quota, realm, user, strlen(user), &account) < 0 ? NULL : account;
 }
 
 static void account_close(void *ctx, void *account) {

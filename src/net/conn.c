@@ -8,6 +8,7 @@
 #include "proto/stun/stun.h"
 
 #include <errno.h>
+#include <openssl/ssl.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -188,4 +189,9 @@ void conn_close_all(struct tcp *tcp) {
         stream_free(c->stream);
         conn_free(c);
     }
+}
+
+const char *conn_server_name(const struct conn *conn) {
+    const struct ssl_st *ssl = stream_ssl(conn->stream);
+    return ssl ? SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name) : NULL;
 }

@@ -23,6 +23,8 @@ struct conn_handlers {
 /* Queues bytes (already framed, padded by the caller where ChannelData over a stream needs it). Copies.
  * -ENOBUFS when the connection's output bound is reached: media is then dropped, the stream stays in step. */
 int conn_send(struct conn *conn, const void *data, size_t len);
+/* The name that the client's TLS handshake asked for (SNI); NULL: none, or no TLS. Valid as long as the connection. */
+const char *conn_server_name(const struct conn *conn);
 /* Closes after what is queued has been written (flush) or at once. closed() is called before return in
  * neither case; it follows from the loop. */
 void conn_close(struct conn *conn, int flush);

@@ -270,3 +270,5 @@ void dtls_server_free(struct dtls_server *server) {
 }
 
 void dtls_server_stop_accepting(struct dtls_server *server) { server->draining = true; }
+
+const char *dtls_peer_server_name(const struct dtls_peer *peer) { return dtls_session_server_name(peer->session); }

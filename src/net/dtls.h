@@ -52,6 +52,8 @@ void dtls_server_input(struct dtls_server *server, struct udp_socket *socket, co
 /* Is there a session with that client? */
 bool dtls_server_has(const struct dtls_server *server, const struct addr *remote, const struct addr *local);
 
+/* The name that the client's handshake asked for (SNI); NULL: none. Valid as long as the session. */
+const char *dtls_peer_server_name(const struct dtls_peer *peer);
 /* Encrypts and queues one datagram. Copies. -EPIPE when the session is ending, -EMSGSIZE. */
 int dtls_peer_send(struct dtls_peer *peer, const void *data, size_t len);
 /* Ends the session; closed() follows from the loop, never before return. */

@@ -40,32 +40,41 @@ bool relay_bandwidth_limits(const struct relay_bandwidth *b) { return b->user_bl
 
 /* ---- meters ---- */
 
+struct names {
+    const char *realm, *user;
+};
+
 static bool same_user(const void *item, const void *wanted) {
-    return strcmp(((const struct relay_meter *)item)->user, wanted) == 0;
+    const struct relay_meter *m = item;
+    const struct names *names = wanted;
+    return strcmp(m->user, names->user) == 0 && strcmp(m->user + strlen(m->user) + 1, names->realm) == 0;
 }
 
 /* On cache lines of its own: each packet writes to it. */
-static struct relay_meter *meter_new(struct relay_bandwidth *b, const char *user, uint64_t hash) {
-    size_t size = sizeof(struct relay_meter) + strlen(user) + 1;
+static struct relay_meter *meter_new(struct relay_bandwidth *b, const struct names *names, uint64_t hash) {
+    size_t user_size = strlen(names->user) + 1, realm_size = strlen(names->realm) + 1;
+    size_t size = sizeof(struct relay_meter) + user_size + realm_size;
     struct relay_meter *m = aligned_alloc(CACHE_LINE, (size + CACHE_LINE - 1) / CACHE_LINE * CACHE_LINE);
     if (!m) {
         return NULL;
     }
     *m = (struct relay_meter){.hash = hash};
-    memcpy(m->user, user, strlen(user) + 1);
+    memcpy(m->user, names->user, user_size);
+    memcpy(m->user + user_size, names->realm, realm_size);
     if (hash_table_insert(&b->meters, hash, m) < 0) {
         free(m);
         return NULL;
     }
-    m->account = b->hooks->account_open(b->hooks->ctx, user);
+    m->account = b->hooks->account_open(b->hooks->ctx, names->realm, names->user);
     m->tokens.block = m->account ? b->user_block : 0;
     return m;
 }
 
-struct relay_meter *relay_meter_join(struct relay_bandwidth *b, const char *user) {
-    uint64_t hash = hash_bytes(&b->key, user, strlen(user));
-    struct relay_meter *m = hash_table_find(&b->meters, hash, same_user, user);
-    m = m ? m : meter_new(b, user, hash);
+struct relay_meter *relay_meter_join(struct relay_bandwidth *b, const char *realm, const char *user) {
+    const struct names names = {realm, user};
+    uint64_t hash = hash_bytes(&b->key, user, strlen(user)); /* few users have a namesake in another realm */
+    struct relay_meter *m = hash_table_find(&b->meters, hash, same_user, &names);
+    m = m ? m : meter_new(b, &names, hash);
     if (m) {
         m->sessions++;
     }

@@ -44,8 +44,8 @@ void relay_bandwidth_deinit(struct relay_bandwidth *b);
 void relay_bandwidth_set(struct relay_bandwidth *b, uint64_t user_bps, uint64_t total_bps);
 bool relay_bandwidth_limits(const struct relay_bandwidth *b);
 
-/* The user's meter, left as often as it was joined. NULL: no memory. */
-struct relay_meter *relay_meter_join(struct relay_bandwidth *b, const char *user);
+/* The meter of a user of a realm, left as often as it was joined. NULL: no memory. */
+struct relay_meter *relay_meter_join(struct relay_bandwidth *b, const char *realm, const char *user);
 void relay_meter_leave(struct relay_bandwidth *b, struct relay_meter *meter);
 
 /* May so many bytes pass? Takes them if so. */

@@ -6,7 +6,7 @@
 
 static void attach(struct relay *relay, struct turn_allocation *a) {
     static struct log_limit limit = {.burst = 5};
-    a->bandwidth = relay_meter_join(&relay->bandwidth, turn_quota_name(a->user));
+    a->bandwidth = relay_meter_join(&relay->bandwidth, a->realm, turn_quota_name(a->user));
     if (!a->bandwidth) {
         log_limited(&limit, LOG_LEVEL_WARNING, "relay", "no memory: session without bandwidth limit",
                     LF_TEXT("session", a->id));

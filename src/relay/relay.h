@@ -40,7 +40,7 @@ struct relay_hooks {
     /* A session has ended; borrowed. May be NULL. */
     void (*ended)(void *ctx, const struct relay_session *session, const char *reason);
     /* A user's bandwidth account, shared by all workers. NULL: no memory, the user is not limited. */
-    void *(*account_open)(void *ctx, const char *user);
+    void *(*account_open)(void *ctx, const char *realm, const char *user);
     void (*account_close)(void *ctx, void *account);
     /* Takes bytes of an account, or of all users' together (account NULL): they may be moved in so many microseconds.
      * NULL: there are no limits. */

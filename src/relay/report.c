@@ -57,7 +57,7 @@ static void report_created(const struct turn_allocation *a) {
     metrics_inc(METRIC_TURN_ALLOCATIONS_CREATED);
     metrics_add(METRIC_TURN_ALLOCATIONS_UDP + a->client.transport, 1);
     log_info("turn", "allocation created", LF_TEXT("session", a->id), LF_TEXT("user", a->user),
-             LF_ADDR("client", &a->client.remote),
+             LF_TEXT("realm", a->realm), LF_ADDR("client", &a->client.remote),
              LF_TEXT("transport", transport_name((enum transport)a->client.transport)),
              LF_ADDR("relayed", &a->relays[0].addr));
 }

@@ -216,8 +216,15 @@ void relay_user_key(struct relay *relay, uint64_t request, const struct turn_key
 
 /* ---- life ---- */
 
-static struct turn_settings settings_for(const struct relay *relay, const struct relay_settings *settings) {
+/* A client's connection may be another worker's: by then its realm is known by its nonce. */
+static const char *server_name(void *ctx, const struct five_tuple *client) {
+    const struct relay_stream *stream = client->transport == TRANSPORT_UDP ? NULL : relay_stream_find(ctx, client);
+    return !stream ? NULL : stream->dtls ? dtls_peer_server_name(stream->dtls) : conn_server_name(stream->conn);
+}
+
+static struct turn_settings settings_for(struct relay *relay, const struct relay_settings *settings) {
     struct turn_settings turn = *relay_settings_turn(settings);
+    turn.server_name = (struct turn_server_name){.find = server_name, .ctx = relay};
     turn.worker = (uint8_t)relay->options.worker;
     return turn;
 }

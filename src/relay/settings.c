@@ -3,6 +3,7 @@
 #include "config/config.h"
 #include "proto/turn/peer_scopes.h"
 #include "relay/alternate.h"
+#include "relay/realms.h"
 
 #include <errno.h>
 #include <stdatomic.h>
@@ -15,6 +16,7 @@ struct relay_settings {
     struct turn_settings turn;
     struct peer_rules *peers;
     struct peer_scopes *scopes; /* NULL: none */
+    struct relay_realms realms;
     char **secrets;
     struct relay_addresses addresses;
 };
@@ -137,7 +139,11 @@ static void fill_turn(struct relay_settings *s, const struct relay_extras *extra
     t->relay_ipv6 = relay_addresses_serve(&s->addresses, AF_INET6);
     t->mobility = c->relay.mobility;
     t->sha256 = c->auth.sha256;
-    t->anonymity = extras->has_users;
+    t->anonymity = relay_realm_has_users(extras, c->server.realm);
+    t->realms = s->realms.items;
+    t->realm_count = s->realms.count;
+    t->ways = s->realms.ways;
+    t->way_count = s->realms.way_count;
     t->worker_count = (uint8_t)extras->worker_count;
     t->max_lifetime_s = (uint32_t)(c->relay.max_lifetime_us / 1000000);
     t->challenge_rate = (uint32_t)c->listen.challenge_rate;
@@ -161,6 +167,7 @@ int relay_settings_new(const struct relay_settings **out, const struct config *c
     int rc = relay_addresses_init(&s->addresses, config, extras->mappings, extras->mapping_count);
     rc = rc < 0 ? rc : make_rules(s, extras);
     rc = rc < 0 ? rc : copy_secrets(s, extras);
+    rc = rc < 0 ? rc : relay_realms_make(&s->realms, config, extras);
     if (rc < 0) {
         relay_settings_unref(s);
         return rc;
@@ -186,6 +193,7 @@ void relay_settings_unref(const struct relay_settings *settings) {
         free(*secret);
     }
     free(s->secrets);
+    relay_realms_deinit(&s->realms);
     peer_rules_free(s->peers);
     peer_scopes_free(s->scopes);
     relay_addresses_deinit(&s->addresses);

@@ -20,7 +20,8 @@ struct relay_extras {
     size_t rule_count;
     const struct relay_mapping *mappings; /* what STUN found, for external-address = auto */
     size_t mapping_count;
-    bool has_users; /* of the database: clients are told to send USERHASH */
+    const char *const *populated; /* realms with users in the database: clients are told to send USERHASH */
+    size_t populated_count;
     struct turn_quota quota;
     struct turn_alternates alternates; /* pick NULL: [relay] alternate-server */
     const uint8_t *nonce_key;          /* 32 bytes */

@@ -22,17 +22,19 @@ struct addr test_addr(const char *text) {
 
 /* ---- quotas */
 
-static int quota_take(void *ctx, const char *user) {
+static int quota_take(void *ctx, const char *realm, const char *user) {
     struct world *w = ctx;
+    char key[64];
+    snprintf(key, sizeof key, "%s/%s", realm, user);
     if (w->total_quota && w->total >= w->total_quota) {
         return -ENOSPC;
     }
     for (unsigned i = 0; i < WORLD_USER_QUOTA_NAMES; i++) {
-        if (w->names[i].count == 0 || strcmp(w->names[i].name, user) == 0) {
+        if (w->names[i].count == 0 || strcmp(w->names[i].name, key) == 0) {
             if (w->user_quota && w->names[i].count >= w->user_quota) {
                 return -ERR_QUOTA;
             }
-            snprintf(w->names[i].name, sizeof w->names[i].name, "%s", user);
+            snprintf(w->names[i].name, sizeof w->names[i].name, "%s", key);
             w->names[i].count++;
             w->total++;
             return 0;
@@ -41,10 +43,12 @@ static int quota_take(void *ctx, const char *user) {
     return -ENOSPC;
 }
 
-static void quota_give(void *ctx, const char *user) {
+static void quota_give(void *ctx, const char *realm, const char *user) {
     struct world *w = ctx;
+    char key[64];
+    snprintf(key, sizeof key, "%s/%s", realm, user);
     for (unsigned i = 0; i < WORLD_USER_QUOTA_NAMES; i++) {
-        if (w->names[i].count > 0 && strcmp(w->names[i].name, user) == 0) {
+        if (w->names[i].count > 0 && strcmp(w->names[i].name, key) == 0) {
             w->names[i].count--;
             w->total--;
             return;
@@ -106,9 +110,8 @@ static bool is_user(struct world *w, const char *name, const struct stun_credent
 static int answer_key(struct world *w, const struct turn_output *out, const char *name) {
     for (unsigned i = 0; i < WORLD_USERS && w->users[i].name; i++) {
         const struct world_user *user = &w->users[i];
-        struct stun_credentials who = {user->name,        strlen(user->name),
-                                       w->settings.realm, strlen(w->settings.realm),
-                                       user->password,    strlen(user->password)};
+        struct stun_credentials who = {user->name,     strlen(user->name),    w->held_realm, strlen(w->held_realm),
+                                       user->password, strlen(user->password)};
         if (is_user(w, name, &who)) {
             uint8_t bytes[STUN_KEY_BYTES_MAX];
             int len = stun_derive_key(w->crypto, out->lookup.sha256 ? STUN_HASH_SHA256 : STUN_HASH_SHA1, &who, bytes);
@@ -123,6 +126,7 @@ static int answer_key(struct world *w, const struct turn_output *out, const char
 static void hold_key(struct world *w, const struct turn_output *out) {
     w->questions_key++;
     w->held_key = *out;
+    snprintf(w->held_realm, sizeof w->held_realm, "%s", out->lookup.realm);
     w->held_hash = out->lookup.userhash != NULL;
     if (w->held_hash) {
         memcpy(w->held_user, out->lookup.userhash, STUN_SHA256_BYTES);

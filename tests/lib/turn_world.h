@@ -30,6 +30,7 @@ struct world {
     struct turn_output held_relay, held_key;
     char held_user[STUN_USERNAME_BYTES_MAX + 1]; /* its name, or his hash */
     bool held_hash;
+    char held_realm[TURN_REALM_MAX + 1];
     unsigned questions_relay, questions_key;
     /* quotas */
     unsigned user_quota, total_quota; /* 0: none */

@@ -231,3 +231,7 @@ void dtls_session_trim(struct dtls_session *s) {
         s->trimmed = SSL_free_buffers(s->ssl) == 1;
     }
 }
+
+const char *dtls_session_server_name(const struct dtls_session *s) {
+    return SSL_get_servername(s->ssl, TLSEXT_NAMETYPE_host_name);
+}

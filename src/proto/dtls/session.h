@@ -43,6 +43,8 @@ int dtls_session_write(struct dtls_session *s, const void *data, size_t len);
 /* Tells the peer (close_notify) if the handshake has been made. */
 void dtls_session_close(struct dtls_session *s);
 
+/* The name that the handshake asked for (SNI), or NULL. Borrowed. */
+const char *dtls_session_server_name(const struct dtls_session *s);
 enum dtls_state dtls_session_state(const struct dtls_session *s);
 /* Microseconds until dtls_session_timeout is due; UINT64_MAX: never. */
 uint64_t dtls_session_delay_us(const struct dtls_session *s);

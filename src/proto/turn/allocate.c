@@ -147,7 +147,7 @@ static void give_back(struct request *r) {
     char user[STUN_USERNAME_BYTES_MAX + 1];
     if (r->has_quota) {
         request_user_text(r, user);
-        quota_give(r->server, user);
+        quota_give(r->server, r->realm, user);
     }
 }
 

@@ -29,8 +29,7 @@ void allocation_set_client(struct turn_server *s, struct turn_allocation *a, con
 
 /* User name and realm in one block. */
 static int copy_names(struct turn_allocation *a, const struct request *r) {
-    const char *realm = r->server->settings->realm;
-    size_t realm_bytes = strlen(realm) + 1;
+    size_t realm_bytes = strlen(r->realm) + 1;
     a->user = malloc(r->user_len + 1 + realm_bytes);
     if (!a->user) {
         return -1;
@@ -38,7 +37,7 @@ static int copy_names(struct turn_allocation *a, const struct request *r) {
     memcpy(a->user, r->user, r->user_len);
     a->user[r->user_len] = '\0';
     a->realm = a->user + r->user_len + 1;
-    memcpy(a->realm, realm, realm_bytes);
+    memcpy(a->realm, r->realm, realm_bytes);
     return 0;
 }
 
@@ -88,7 +87,7 @@ void allocation_end(struct turn_server *s, struct turn_allocation *a, enum turn_
     wheel_cancel(&s->allocation_wheel, &a->timer);
     list_push_back(&s->dying, &a->dying_node);
     if (a->has_quota) {
-        quota_give(s, a->user);
+        quota_give(s, a->realm, a->user);
     }
 }
 

@@ -9,11 +9,6 @@
 /* RFC 8489 section 14.11: algorithm and length of parameters, twice. */
 const uint8_t auth_password_algorithms[8] = {0, 2, 0, 0, 0, 1, 0, 0};
 
-/* An allocation keeps the realm it was made under, so that a reload does not break its refreshes. */
-const char *auth_realm(const struct request *r) {
-    return r->allocation ? r->allocation->realm : r->server->settings->realm;
-}
-
 bool auth_user_equals(const struct request *r, const char *name) {
     return strlen(name) == r->user_len && memcmp(name, r->user, r->user_len) == 0;
 }
@@ -68,6 +63,7 @@ static bool read_user(struct request *r) {
 int auth_check_form(struct request *r) {
     const uint8_t *realm, *nonce;
     size_t realm_len, nonce_len;
+    realm_choose(r);
     if (!stun_msg_has(r->msg, STUN_ATTR_MESSAGE_INTEGRITY) &&
         !stun_msg_has(r->msg, STUN_ATTR_MESSAGE_INTEGRITY_SHA256)) {
         return deny(r, 401, TURN_REASON_CHALLENGE);
@@ -79,9 +75,13 @@ int auth_check_form(struct request *r) {
     }
     /* The RFC looks at the nonce last. A nonce that is not ours is refused first: no lookup and no hashing
      * for an address that has not shown that it receives our replies. One that is ours and too old waits. */
-    enum nonce_state state = nonce_check(r, nonce, nonce_len);
+    enum nonce_state state =
+        realm_check_nonce(r, (struct stun_span){realm, realm_len}, (struct stun_span){nonce, nonce_len});
     if (state == NONCE_FOREIGN) {
         return deny(r, 438, TURN_REASON_STALE_NONCE);
+    }
+    if (strlen(r->realm) != realm_len || memcmp(r->realm, realm, realm_len) != 0) {
+        return deny(r, 401, TURN_REASON_BAD_INTEGRITY); /* its key is another realm's */
     }
     r->nonce_expired = state == NONCE_EXPIRED;
     return choose_hash(r);
@@ -137,11 +137,10 @@ static int derive_from_secret(struct request *r, const char *secret) {
     char password[STUN_PASSWORD_BYTES];
     int rc = stun_derive_password(r->server->crypto, secret, r->user, r->user_len, password);
     if (rc == 0) {
-        const char *realm = auth_realm(r);
         struct stun_credentials who = {.user = r->user,
                                        .user_len = r->user_len,
-                                       .realm = realm,
-                                       .realm_len = strlen(realm),
+                                       .realm = r->realm,
+                                       .realm_len = strlen(r->realm),
                                        .password = password,
                                        .password_len = strlen(password)};
         rc = stun_derive_key(r->server->crypto, r->hash, &who, r->key);
@@ -153,10 +152,9 @@ static int derive_from_secret(struct request *r, const char *secret) {
 
 /* Every secret is tried: the old one is good until the admin takes it away. */
 static int verify_by_secrets(struct request *r, uint64_t expiry_s) {
-    const struct settings *settings = r->server->settings;
     int rc = -ERR_INTEGRITY;
-    for (size_t i = 0; i < settings->plain.secret_count && rc == -ERR_INTEGRITY; i++) {
-        rc = derive_from_secret(r, settings->secrets[i]);
+    for (size_t i = 0; i < r->in->secret_count && rc == -ERR_INTEGRITY; i++) {
+        rc = derive_from_secret(r, r->in->secrets[i]);
         rc = rc < 0 ? rc : verify_with_key(r);
     }
     r->credential_expiry_s = expiry_s;
@@ -180,7 +178,8 @@ static int ask_for_key(struct request *r) {
         s->lookup_user[r->user_len] = '\0';
         out->lookup.user = s->lookup_user;
     }
-    out->lookup.realm = auth_realm(r);
+    memcpy(s->lookup_realm, r->realm, sizeof s->lookup_realm);
+    out->lookup.realm = s->lookup_realm;
     out->lookup.sha256 = r->hash == STUN_HASH_SHA256;
     return REQUEST_WAITS;
 }
@@ -197,8 +196,7 @@ static int verify_user(struct request *r) {
     if (shares_key(r, r->allocation)) {
         return verify_by_allocation(r);
     }
-    if (!r->userhash && r->server->settings->plain.secret_count > 0 &&
-        stun_ephemeral_parse(&name, r->user, r->user_len) == 0) {
+    if (!r->userhash && r->in && r->in->secret_count > 0 && stun_ephemeral_parse(&name, r->user, r->user_len) == 0) {
         return verify_by_secrets(r, name.expiry_s);
     }
     return r->server->settings->plain.has_users ? ask_for_key(r) : deny(r, 401, TURN_REASON_UNKNOWN_USER);

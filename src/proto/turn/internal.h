@@ -29,6 +29,8 @@ struct settings {
     char realm[TURN_REALM_MAX + 1];
     char software[TURN_SOFTWARE_MAX + 1]; /* "": none */
     char *secrets[TURN_SECRETS_MAX];
+    struct turn_realm *realms; /* the default one, then plain.realms */
+    size_t realm_count;
     struct turn_settings plain; /* its pointers to strings are not used */
 };
 
@@ -102,6 +104,7 @@ struct turn_server {
     void *free_next; /* what the last output lent, freed by the next poll */
     uint8_t reply[TURN_MESSAGE_BYTES_MAX];
     char event_user[TURN_USER_TEXT_MAX + 1];
+    char lookup_realm[TURN_REALM_MAX + 1];
     char lookup_user[STUN_USERNAME_BYTES_MAX + 1];
     struct addr event_peer;
     struct five_tuple event_former;
@@ -124,6 +127,8 @@ struct request {
     const struct addr *peer; /* for the event */
     struct addr alternate;   /* of a 300 */
     uint16_t channel;
+    const struct turn_realm *in;    /* the realm; NULL: not configured any more */
+    char realm[TURN_REALM_MAX + 1]; /* its name */
     /* credentials */
     const char *user; /* in the message; of a USERHASH once it is known, else empty */
     size_t user_len;
@@ -170,6 +175,17 @@ enum nonce_state nonce_check(const struct request *r, const uint8_t *nonce, size
  * fails. */
 bool token_mac(struct turn_server *s, const char *purpose, struct stun_span body, uint8_t out[STUN_SHA1_BYTES]);
 
+/* realm.c */
+const struct turn_realm *realm_find(const struct settings *settings, const void *name, size_t len);
+/* Sets r->realm and r->in: the allocation's, or by the way the client came. */
+void realm_choose(struct request *r);
+/* The same for a stored request that has been verified. */
+void realm_resume(struct request *r);
+/* Does the nonce hold in the realm that the request names, or in the one chosen? Sets r->realm accordingly. */
+enum nonce_state realm_check_nonce(struct request *r, struct stun_span realm, struct stun_span nonce);
+/* -1: a name or an index that cannot be. */
+int realm_settings_check(const struct turn_settings *in);
+
 /* settings.c */
 void settings_drop(struct turn_server *s);
 
@@ -179,7 +195,6 @@ extern const uint8_t auth_password_algorithms[8];
 /* auth.c: 0, or an error code with r->reason set; auth_verify also REQUEST_WAITS. */
 int auth_check_form(struct request *r);
 int auth_verify(struct request *r);
-const char *auth_realm(const struct request *r);
 bool auth_user_equals(const struct request *r, const char *name);
 
 /* limit.c: may this client have another error without having authenticated (or what costs as much), another binding? */
@@ -248,7 +263,7 @@ bool mobility_keep(struct turn_server *s, struct turn_allocation *a, const struc
 
 /* quota.c: 0, 486 or 508. */
 int quota_take(struct request *r);
-void quota_give(struct turn_server *s, const char *user);
+void quota_give(struct turn_server *s, const char *realm, const char *user);
 
 /* permission.c */
 /* The peer rules in force for an allocation. */

@@ -18,13 +18,12 @@ static const char *prefix_of(const struct request *r, bool anonymity) {
 static bool nonce_mac(const struct request *r, const char *prefix, const uint8_t time[TIME_BYTES],
                       uint8_t out[STUN_SHA1_BYTES]) {
     struct turn_server *s = r->server;
-    const char *realm = auth_realm(r);
     const uint8_t *key = s->settings->plain.nonce_key;
     stun_hmac_begin(s->crypto, STUN_HASH_SHA1, (struct stun_span){key, sizeof s->settings->plain.nonce_key});
     stun_hmac_add(s->crypto, (struct stun_span){time, TIME_BYTES});
     stun_hmac_add(s->crypto, (struct stun_span){&r->client->remote, sizeof r->client->remote});
     stun_hmac_add(s->crypto, (struct stun_span){prefix, strlen(prefix) + 1});
-    stun_hmac_add(s->crypto, (struct stun_span){realm, strlen(realm)});
+    stun_hmac_add(s->crypto, (struct stun_span){r->realm, strlen(r->realm)});
     return stun_hmac_end(s->crypto, out) == 0;
 }
 

@@ -107,7 +107,7 @@ static void give_quota(struct turn_server *s, const struct pending *p) {
     char user[STUN_USERNAME_BYTES_MAX + 1];
     request_resume(&r, &msg, p, &(struct turn_time){0});
     request_user_text(&r, user);
-    quota_give(s, user);
+    quota_give(s, r.realm, user);
 }
 
 void pending_drop(struct turn_server *s, struct pending *p) {

@@ -15,7 +15,7 @@ int quota_take(struct request *r) {
         return 0;
     }
     request_user_text(r, user);
-    int rc = quota->take(quota->ctx, turn_quota_name(user));
+    int rc = quota->take(quota->ctx, r->realm, turn_quota_name(user));
     if (rc == 0) {
         r->has_quota = true;
         return 0;
@@ -24,9 +24,9 @@ int quota_take(struct request *r) {
     return rc == -ERR_QUOTA ? 486 : 508;
 }
 
-void quota_give(struct turn_server *s, const char *user) {
+void quota_give(struct turn_server *s, const char *realm, const char *user) {
     const struct turn_quota *quota = &s->settings->plain.quota;
     if (quota->give) {
-        quota->give(quota->ctx, turn_quota_name(user));
+        quota->give(quota->ctx, realm, turn_quota_name(user));
     }
 }

@@ -40,9 +40,8 @@ void reply_send_success(struct request *r) { finish(r, 0); }
  * So a USERHASH that is refused gets a nonce without the bit, with which the client may send the name after all; known
  * and unknown users alike, so that nobody learns which exist. */
 static bool offers_anonymity(const struct request *r, int code) {
-    const struct turn_settings *plain = &r->server->settings->plain;
-    bool refused = code == 401 && r->userhash && plain->secret_count > 0;
-    return plain->anonymity && !refused;
+    bool refused = code == 401 && r->userhash && r->in && r->in->secret_count > 0;
+    return r->in && r->in->anonymity && !refused;
 }
 
 void reply_send_error(struct request *r, int code) {
@@ -62,7 +61,7 @@ void reply_send_error(struct request *r, int code) {
     }
     if (challenge) {
         nonce_make(r, offers_anonymity(r, code), nonce);
-        stun_write_text(&r->reply, STUN_ATTR_REALM, auth_realm(r));
+        stun_write_text(&r->reply, STUN_ATTR_REALM, r->realm);
         stun_write_text(&r->reply, STUN_ATTR_NONCE, nonce);
         if (r->server->settings->plain.sha256) {
             stun_write_bytes(&r->reply, STUN_ATTR_PASSWORD_ALGORITHMS, auth_password_algorithms,

@@ -83,6 +83,7 @@ void request_resume(struct request *r, struct stun_msg *msg, const struct pendin
     } else if (stun_msg_bytes(msg, STUN_ATTR_USERNAME, &user, &r->user_len) == 0) {
         r->user = (const char *)user;
     }
+    realm_resume(r);
     r->hash = p->key_len == STUN_SHA256_BYTES ? STUN_HASH_SHA256 : STUN_HASH_SHA1;
     r->key_len = p->key_len;
     memcpy(r->key, p->key, p->key_len);

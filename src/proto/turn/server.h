@@ -37,10 +37,10 @@ struct turn_time {
 
 /* Per-user and total quotas are counted by the caller, who knows all workers. */
 struct turn_quota {
-    /* Takes one allocation for a user (the part after ':' of an ephemeral name). 0; -ERR_QUOTA: the user's
-     * quota is used up (486); -ENOSPC: the server's is (508). */
-    int (*take)(void *ctx, const char *user);
-    void (*give)(void *ctx, const char *user);
+    /* Takes one allocation for a user (the part after ':' of an ephemeral name) of a realm. 0; -ERR_QUOTA: the user's
+     * quota is used up (486); -ENOSPC: the realm's or the server's is (508). */
+    int (*take)(void *ctx, const char *realm, const char *user);
+    void (*give)(void *ctx, const char *realm, const char *user);
     void *ctx;
 };
 
@@ -63,9 +63,33 @@ struct turn_alternates {
     void *ctx;
 };
 
-/* Everything is copied but `peers` and `scopes`, which must live until the next configure has returned (or free). */
+/* A realm: whose users and secrets count. */
+struct turn_realm {
+    const char *name;           /* 1..TURN_REALM_MAX bytes */
+    const char *const *secrets; /* shared secrets; all verify */
+    size_t secret_count;
+    bool anonymity; /* tell clients to send USERHASH (RFC 8489 section 9.2); it is taken in any case */
+};
+
+/* What leads a client to another realm than the default one. */
+enum turn_way_kind { TURN_WAY_ORIGIN, TURN_WAY_SERVER_NAME, TURN_WAY_ADDRESS };
+struct turn_realm_way {
+    enum turn_way_kind kind;
+    const char *text; /* of ORIGIN, or the TLS server name; case does not matter */
+    struct addr addr; /* the local address that the client reached; port 0: any */
+    unsigned realm;   /* index in turn_settings.realms */
+};
+
+/* The name that a client's TLS or DTLS handshake asked for. NULL: none. Borrowed until the machine's call returns. */
+struct turn_server_name {
+    const char *(*find)(void *ctx, const struct five_tuple *client);
+    void *ctx;
+};
+
+/* Everything is copied but `peers`, `scopes`, `realms` and `ways`, which must live until the next configure has returned
+ * (or free). */
 struct turn_settings {
-    const char *realm;          /* 1..TURN_REALM_MAX bytes */
+    const char *realm;          /* the default one: 1..TURN_REALM_MAX bytes */
     const char *software;       /* NULL: replies carry no SOFTWARE */
     const char *const *secrets; /* shared secrets; all verify */
     size_t secret_count;
@@ -75,7 +99,7 @@ struct turn_settings {
     bool relay_ipv4, relay_ipv6; /* families that have a relay address; others get 440 */
     bool mobility;               /* allocations may move to another five-tuple (RFC 8016) */
     bool sha256;                 /* offer PASSWORD-ALGORITHMS (RFC 8489 section 9.2.4) */
-    bool anonymity;              /* tell clients to send USERHASH (section 9.2); it is taken in any case */
+    bool anonymity;              /* of the default realm */
     uint8_t worker;              /* this server's number, carried by its reservation tokens */
     uint8_t worker_count;
     uint32_t nonce_lifetime_s; /* 0: 3600 */
@@ -84,7 +108,12 @@ struct turn_settings {
     uint32_t binding_rate;     /* and Binding responses; beyond: silence; 0: no cap */
     uint8_t nonce_key[32];     /* the same in all workers and over reloads; from base/rng.h */
     struct turn_discovery discovery[TURN_DISCOVERIES_MAX];
-    size_t discovery_count; /* 0: CHANGE-REQUEST, RESPONSE-PORT and PADDING get 420 */
+    size_t discovery_count;          /* 0: CHANGE-REQUEST, RESPONSE-PORT and PADDING get 420 */
+    const struct turn_realm *realms; /* beside the default one */
+    size_t realm_count;
+    const struct turn_realm_way *ways; /* the first that fits decides */
+    size_t way_count;
+    struct turn_server_name server_name; /* find may be NULL: nobody asks for a name */
     const struct peer_rules *peers;
     const struct peer_scopes *scopes; /* rules of realms and users (by turn_quota_name); NULL: none */
     struct turn_alternates alternates;

@@ -17,6 +17,7 @@ static void settings_free(struct settings *settings) {
             free(settings->secrets[i]);
         }
     }
+    free(settings->realms);
     explicit_bzero(&settings->plain, sizeof settings->plain);
     free(settings);
 }
@@ -38,6 +39,22 @@ static int copy_secrets(struct settings *out, const struct turn_settings *in) {
     return 0;
 }
 
+/* The default realm stands first. */
+static int list_realms(struct settings *out, const struct turn_settings *in) {
+    out->realms = calloc(in->realm_count + 1, sizeof *out->realms);
+    if (!out->realms) {
+        return -ENOMEM;
+    }
+    out->realms[out->realm_count++] = (struct turn_realm){.name = out->realm,
+                                                          .secrets = (const char *const *)out->secrets,
+                                                          .secret_count = in->secret_count,
+                                                          .anonymity = in->anonymity};
+    for (size_t i = 0; i < in->realm_count; i++) {
+        out->realms[out->realm_count++] = in->realms[i];
+    }
+    return 0;
+}
+
 static bool all_zero(const uint8_t *p, size_t n) {
     uint8_t any = 0;
     for (size_t i = 0; i < n; i++) {
@@ -48,7 +65,8 @@ static bool all_zero(const uint8_t *p, size_t n) {
 
 static int copy(struct settings *out, const struct turn_settings *in) {
     if (!in->realm || in->realm[0] == '\0' || !in->peers || in->secret_count > TURN_SECRETS_MAX ||
-        all_zero(in->nonce_key, sizeof in->nonce_key) || (in->quota.take && !in->quota.give)) {
+        all_zero(in->nonce_key, sizeof in->nonce_key) || (in->quota.take && !in->quota.give) ||
+        realm_settings_check(in) < 0) {
         return -EINVAL;
     }
     out->plain = *in;
@@ -61,7 +79,8 @@ static int copy(struct settings *out, const struct turn_settings *in) {
         copy_text(out->software, sizeof out->software, in->software) < 0) {
         return -EINVAL;
     }
-    return copy_secrets(out, in);
+    int rc = copy_secrets(out, in);
+    return rc < 0 ? rc : list_realms(out, in);
 }
 
 int turn_server_configure(struct turn_server *s, const struct turn_settings *settings) {

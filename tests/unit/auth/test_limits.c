@@ -279,8 +279,54 @@ static void threads_keep_the_count_right(void **state) {
     auth_quota_free(q);
 }
 
+static void a_realm_has_quotas_of_its_own(void **state) {
+    (void)state;
+    struct auth_quota_limits limits = {.user_allocations = 2, .total_allocations = 6};
+    struct auth_quota *q = auth_quota_new(16, &limits);
+    const struct auth_quota_realm realms[] = {
+        {.name = "small", .limits_users = true, .user_allocations = 1, .total_allocations = 2},
+        {.name = "free", .limits_users = true}};
+    auth_quota_set_realms(q, realms, 2);
+    assert_int_equal(auth_quota_hold(q, "small", "a", 1, NULL), 0);
+    assert_int_equal(auth_quota_hold(q, "small", "a", 1, NULL), -ERR_QUOTA);
+    assert_int_equal(auth_quota_hold(q, "small", "b", 1, NULL), 0);
+    assert_int_equal(auth_quota_hold(q, "small", "c", 1, NULL), -ENOSPC);
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(auth_quota_hold(q, "free", "a", 1, NULL), 0);
+    }
+    assert_int_equal(auth_quota_hold(q, "other", "a", 1, NULL), 0);
+    assert_int_equal(auth_quota_hold(q, "other", "b", 1, NULL), -ENOSPC); /* of all together */
+    auth_quota_release_user(q, "small", "b", 1);
+    assert_int_equal(auth_quota_hold(q, "small", "c", 1, NULL), 0); /* what was refused was not counted */
+    auth_quota_set_realms(q, NULL, 0);
+    auth_quota_release_user(q, "free", "a", 1);
+    assert_int_equal(auth_quota_hold(q, "small", "d", 1, NULL), 0); /* its limit is gone */
+    auth_quota_set_realms(q, realms, 2);
+    auth_quota_release_user(q, "small", "d", 1);
+    assert_int_equal(auth_quota_hold(q, "small", "e", 1, NULL), -ENOSPC); /* what it held meanwhile counts */
+    auth_quota_free(q);
+}
+
+static void realms_that_come_and_go_leave_nothing_behind(void **state) {
+    (void)state;
+    struct auth_quota_limits limits = {0};
+    struct auth_quota *q = auth_quota_new(16, &limits);
+    char name[16];
+    for (int i = 0; i < 1000; i++) {
+        snprintf(name, sizeof name, "realm-%d", i);
+        const struct auth_quota_realm realm = {.name = name, .total_allocations = 1};
+        auth_quota_set_realms(q, &realm, 1);
+        assert_int_equal(auth_quota_hold(q, name, "a", 1, NULL), 0);
+        assert_int_equal(auth_quota_hold(q, name, "b", 1, NULL), -ENOSPC);
+        auth_quota_release_user(q, name, "a", 1);
+    }
+    auth_quota_free(q);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_realm_has_quotas_of_its_own),
+        cmocka_unit_test(realms_that_come_and_go_leave_nothing_behind),
         cmocka_unit_test(a_burst_passes_then_one_per_step),
         cmocka_unit_test(looking_takes_nothing),
         cmocka_unit_test(rate_zero_lets_everything_pass_and_may_change),

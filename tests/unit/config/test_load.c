@@ -175,6 +175,45 @@ static void a_list_is_bounded_by_what_its_lines_become(void **state) {
     config_report_deinit(&report);
 }
 
+static void a_realm_needs_a_name_a_value_and_a_way_in(void **state) {
+    (void)state;
+    const struct config *config =
+        load_ok("[server]\nrealm = a.example\n[realms]\naddress = b.example 192.0.2.7\n"
+                "server-name = c.example  turn.c.example\nsecret = b.example a secret of words\n"
+                "total-quota = a.example 5\n");
+    const char *names[CONFIG_REALMS_MAX + 1];
+    assert_int_equal(config_realm_names(config, names), 2); /* the default one is no other */
+    assert_string_equal(names[0], "b.example");
+    assert_string_equal(names[1], "c.example");
+    assert_string_equal(config->realms.server_name.items[0].text, "turn.c.example");
+    assert_string_equal(config->realms.secret.items[0].text, "a secret of words");
+    config_unref(config);
+    assert_refused("[realms]\naddress = b.example\n", 2, "expected a realm");
+    assert_refused("[realms]\naddress = b.example 0.0.0.0\n", 2, "expected a local address");
+    assert_refused("[realms]\naddress = b.example turn.b.example\n", 2, "expected a local address");
+    assert_refused("[realms]\nsecret = b.example short\n", 2, "8 to 256 bytes");
+    assert_refused("[realms]\nserver-name = b.example two names\n", 2, "expected a host's name");
+    assert_refused("[realms]\nuser-quota = b.example many\n", 2, "or unlimited");
+    assert_refused("[realms]\nuser-quota = b.example 0\n", 2, "or unlimited");
+    assert_refused("[server]\nrealm = a.example\n[realms]\nsecret = a.example a-long-secret\n", 4, "[auth] secret");
+    struct config_report report;
+    static const char unreachable[] = "[realms]\nsecret = b.example a-long-secret\n";
+    assert_int_equal(load_bytes(&config, unreachable, strlen(unreachable), &report), 0);
+    assert_non_null(strstr(report.items[0].text, "nothing leads to the realm b.example"));
+    config_report_deinit(&report);
+    config_unref(config);
+}
+
+static void more_realms_than_can_be_are_refused(void **state) {
+    (void)state;
+    char text[8192] = "[realms]\n";
+    size_t len = strlen(text);
+    for (int i = 0; i <= CONFIG_REALMS_MAX; i++) {
+        len += (size_t)snprintf(text + len, sizeof text - len, "server-name = r%d n%d\n", i, i);
+    }
+    assert_refused(text, 0, "more than 64 realms");
+}
+
 static void the_report_is_bounded(void **state) {
     (void)state;
     char text[8192] = "[server]\n";
@@ -337,6 +376,8 @@ int main(void) {
         cmocka_unit_test(too_long_a_line_and_too_large_a_file_are_refused),
         cmocka_unit_test(every_error_is_listed),
         cmocka_unit_test(a_list_is_bounded_by_what_its_lines_become),
+        cmocka_unit_test(a_realm_needs_a_name_a_value_and_a_way_in),
+        cmocka_unit_test(more_realms_than_can_be_are_refused),
         cmocka_unit_test(the_report_is_bounded),
         cmocka_unit_test(overrides_replace_what_the_file_says),
         cmocka_unit_test(a_bad_override_is_named),

@@ -16,7 +16,11 @@ static const char everything[] =
     "[relay]\naddress = 192.0.2.1\nports = 50000-50100\nallow-peer = 10.0.0.0/8\ndeny-peer = 2001:db8::/32\n"
     "max-lifetime = 20m\nuser-quota = 5\ntotal-quota = 50\nuser-bandwidth = 1500k\ntotal-bandwidth = 1G\ntcp = yes\n"
     "mobility = yes\nalternate-server = 192.0.2.9:3478\n[auth]\nsecret = first-secret-0123456789\n"
-    "credential-lifetime = 1d\nstrict-expiry = yes\nsha256 = no\ndevelopment = yes\n[http]\nlisten = 81\n"
+    "credential-lifetime = 1d\nstrict-expiry = yes\nsha256 = no\ndevelopment = yes\n[realms]\naddress = b.example "
+    "192.0.2.7:5\n"
+    "address = c.example 2001:db8::7\nserver-name = b.example turn.b.example\norigin = b.example https://b.example\n"
+    "secret = b.example second-secret-012345\nuser-quota = b.example 7\nuser-quota = example.org unlimited\n"
+    "total-quota = b.example 70\n[http]\nlisten = 81\n"
     "tls-listen = 443\npublic-url = https://u:topsecret@x/y\nallowed-origin = https://a.example\n"
     "trusted-proxy = 127.0.0.1\nweb-root = /w\nrequest-rate = unlimited\n[stats]\nlisten = [::1]:9\ncoturn-names = "
     "yes\n"
@@ -64,12 +68,16 @@ static void what_is_shown_reads_back_the_same(void **state) {
     char *mask = strstr(text, "secret = ***");
     assert_non_null(mask);
     memcpy(mask, "#ecret = ***", 12);
+    mask = strstr(text, "secret = b.example ***");
+    assert_non_null(mask);
+    memcpy(mask, "#", 1);
     const struct config *b = load_ok(text);
     struct config_change changes[CONFIG_KEY_MAX];
-    assert_int_equal(diff(a, b, changes), 3);
+    assert_int_equal(diff(a, b, changes), 4);
     assert_string_equal(changes[0].name, "auth.secret");
-    assert_string_equal(changes[1].name, "http.public-url");
-    assert_string_equal(changes[2].name, "cluster.redis");
+    assert_string_equal(changes[1].name, "realms.secret");
+    assert_string_equal(changes[2].name, "http.public-url");
+    assert_string_equal(changes[3].name, "cluster.redis");
     free(text);
     config_unref(a);
     config_unref(b);
@@ -81,6 +89,7 @@ static void secrets_are_masked_in_both_forms(void **state) {
     for (enum config_form form = CONFIG_FORM_INI; form <= CONFIG_FORM_JSON; form++) {
         char *text = config_show(c, form);
         assert_null(strstr(text, "first-secret"));
+        assert_null(strstr(text, "second-secret"));
         assert_null(strstr(text, "topsecret"));
         assert_null(strstr(text, "hunter2"));
         assert_non_null(strstr(text, "redis://:***@h:1/0"));

@@ -19,10 +19,10 @@ struct world {
     uint64_t now_us;
 };
 
-static void *account_open(void *ctx, const char *user) {
+static void *account_open(void *ctx, const char *realm, const char *user) {
     struct world *w = ctx;
     struct auth_quota_user *account = NULL;
-    assert_int_equal(auth_quota_open_account(w->quota, "", user, strlen(user), &account), 0);
+    assert_int_equal(auth_quota_open_account(w->quota, realm, user, strlen(user), &account), 0);
     return account;
 }
 
@@ -75,7 +75,7 @@ struct flow {
 
 static struct flow flow_open(struct world *w, unsigned worker, const char *user, uint64_t bps) {
     struct flow f = {.worker = worker, .bps = bps};
-    f.meter = relay_meter_join(&w->workers[worker], user);
+    f.meter = relay_meter_join(&w->workers[worker], "a.example", user);
     assert_non_null(f.meter);
     return f;
 }
