@@ -85,8 +85,32 @@ static void check_line(struct ctl_findings *f, const struct config *config, cons
     }
 }
 
+/* Of machines with bridges and tunnels not every address leads outside. */
+static void report_unknown(struct ctl_findings *f, const char *local, bool others_known) {
+    if (others_known) {
+        ctl_findings_add(
+            f, CTL_DOUBTFUL,
+            "It does not matter when no client comes to that address; [relay] address names those that do.",
+            "No public address is known for %s, but for another address of this machine.", local);
+    } else {
+        ctl_findings_add(f, CTL_BAD, remedy_silent,
+                         "No public address is known for %s: clients are told the local one.", local);
+    }
+}
+
+static bool any_known(const json_t *rows) {
+    const json_t *row;
+    size_t i;
+    json_array_foreach((json_t *)(uintptr_t)rows, i, row) {
+        if (json_object_get(row, "answers")) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* What the daemon found by itself. */
-static void check_found(struct ctl_findings *f, const json_t *row) {
+static void check_found(struct ctl_findings *f, const json_t *row, bool others_known) {
     const char *local = json_string_value(json_object_get(row, "local"));
     const char *told = json_string_value(json_object_get(row, "told"));
     const char *by = json_string_value(json_object_get(row, "by"));
@@ -96,8 +120,7 @@ static void check_found(struct ctl_findings *f, const json_t *row) {
         return;
     }
     if (!json_object_get(row, "answers")) {
-        ctl_findings_add(f, CTL_BAD, remedy_silent,
-                         "No public address is known for %s: clients are told the local one.", local);
+        report_unknown(f, local, others_known);
     } else if (json_is_true(json_object_get(row, "silent"))) {
         ctl_findings_add(f, CTL_DOUBTFUL, remedy_silent, "No STUN server answers any more; clients are told %s for %s.",
                          told, local);
@@ -120,5 +143,5 @@ void ctl_external_check(struct ctl_findings *f, const struct config *config, con
             check_line(f, config, &list->items[i]);
         }
     }
-    json_array_foreach((json_t *)(uintptr_t)rows, i, row) { check_found(f, row); }
+    json_array_foreach((json_t *)(uintptr_t)rows, i, row) { check_found(f, row, any_known(rows)); }
 }

@@ -193,6 +193,14 @@ def the_selftest_tells_what_auto_found_and_when_it_found_nothing():
 
 
 @tap.test
+def an_address_that_leads_nowhere_is_no_failure_beside_one_that_does():
+    with StunServer("203.0.113.5") as s, Turnout(server=auto(s), relay={"address": ["127.0.0.1", "::1"]}) as t:
+        expect(t, "203.0.113.5")
+        tap.wait_for(lambda: len(external(t)) == 2, 5, "both addresses")
+        expect_finding(t, "warning", "No public address is known for ::1, but for another")
+
+
+@tap.test
 def the_selftest_tells_when_servers_disagree():
     with StunServer("203.0.113.5") as s, StunServer("203.0.113.6") as other, \
             Turnout(server={"external-address": "203.0.113.5", "stun-server": [s.at, other.at]}) as t:

@@ -8,7 +8,7 @@
  *
  * A source may be forged, so each of these has its bound: RESPONSE-PORT changes the port but never the address, and
  * no longer answer comes of it, or of PADDING, than the request was (but XOR-MAPPED-ADDRESS, without which an answer
- * says nothing). What any of the three asks for counts against the cap on challenges. */
+ * says nothing). What any of the three asks for counts against the cap on errors. */
 #include "proto/turn/internal.h"
 
 enum {
