@@ -25,7 +25,7 @@ enum {
     SRTP_WINDOW_PACKETS = 512,    /* older packets are taken for replays */
 };
 
-/* Fetched algorithms and scratch contexts, for all sessions of a thread. NULL: no memory or no such algorithm. */
+/* Fetched algorithms, for all sessions of a thread. NULL: no memory or no such algorithm. */
 struct srtp_ciphers;
 struct srtp_ciphers *srtp_ciphers_new(void);
 void srtp_ciphers_free(struct srtp_ciphers *c); /* after its sessions; NULL is ignored */
