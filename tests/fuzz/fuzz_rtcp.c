@@ -1,7 +1,7 @@
 /* RTCP datagrams: every part inside the input, every list within its room; transport-wide feedback costs no more steps
  * than its bytes allow, and written anew it reads the same.
  * covers: src/proto/rtcp/packet.c src/proto/rtcp/report.c src/proto/rtcp/feedback.c src/proto/rtcp/twcc.c
- * src/proto/rtcp/twcc_write.c */
+ * covers: src/proto/rtcp/twcc_write.c */
 #include "proto/rtcp/report.h"
 #include "proto/rtcp/twcc.h"
 

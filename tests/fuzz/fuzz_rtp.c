@@ -1,7 +1,7 @@
 /* RTP packets: whatever parses lies inside the input; its extensions written anew for another profile read the same; RTX
  * and RED unwrap in place to packets. The first byte chooses the profile to write.
  * covers: src/proto/rtp/packet.c src/proto/rtp/extension.c src/proto/rtp/values.c src/proto/rtp/rtx.c
- * src/proto/rtp/red.c */
+ * covers: src/proto/rtp/red.c */
 #include "proto/rtp/packet.h"
 
 #include "proto/rtp/red.h"

@@ -1,7 +1,7 @@
 /* SRTP: what a session sealed is opened to the same bytes, once; what was changed on the way, or comes from elsewhere, is
  * refused and leaves nothing behind. The input is a row of packets: what to do, a length, that many bytes.
  * covers: src/proto/srtp/rtp.c src/proto/srtp/rtcp.c src/proto/srtp/streams.c src/proto/srtp/transform_cm.c
- * src/proto/srtp/transform_gcm.c */
+ * covers: src/proto/srtp/transform_gcm.c */
 #include "proto/srtp/internal.h"
 
 #include "base/bytes.h"
