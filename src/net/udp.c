@@ -9,8 +9,8 @@
 #include <string.h>
 #include <sys/socket.h>
 
-/* Received datagrams stay in the arena until the flush, so that what goes out is sent from where it came
- * in. Sends are grouped: socket -> destination -> datagrams in order. */
+/* Received datagrams stay in the arena until nothing is queued, so that what goes out is sent from where it came
+ * in; only the next receive reuses their places, as a flush may come in the middle of a batch. Sends are grouped: socket -> destination -> datagrams in order. */
 enum {
     ARENA_SLOTS = 256,
     SLOT_BYTES = UDP_HEADROOM + UDP_DATAGRAM_MAX + UDP_TAILROOM,
@@ -163,10 +163,19 @@ static int receive_some(struct udp_socket *s, struct mmsghdr *first) {
     return got;
 }
 
-unsigned udp_io_receive(struct udp_io *io, struct udp_socket *s, struct udp_packet **out) {
+/* Whoever receives is done with the last batch; what is queued is not. */
+static void reuse_arena(struct udp_io *io) {
     if (ARENA_SLOTS - io->arena_used < UDP_BATCH) {
         udp_io_flush(io);
     }
+    if (io->sends_used == 0) {
+        reset_headers(io, io->arena_used);
+        io->arena_used = 0;
+    }
+}
+
+unsigned udp_io_receive(struct udp_io *io, struct udp_socket *s, struct udp_packet **out) {
+    reuse_arena(io);
     struct mmsghdr *first = &io->in[io->arena_used];
     int got = receive_some(s, first);
     if (got <= 0) {
@@ -247,7 +256,7 @@ void udp_io_send(struct udp_io *io, struct udp_socket *s, const void *data, size
 
 void udp_io_send_copy(struct udp_io *io, struct udp_socket *s, const void *data, size_t len, const struct addr *to,
                       const struct addr *from) {
-    if (len > COPY_BYTES - io->copy_used) {
+    if (io->sends_used == SENDS_MAX || len > COPY_BYTES - io->copy_used) {
         udp_io_flush(io);
     }
     uint8_t *copy = io->copies + io->copy_used;
@@ -394,7 +403,6 @@ void udp_io_flush(struct udp_io *io) {
     for (unsigned i = 0; i < io->queues_used; i++) {
         flush_queue(io, &io->queues[i]);
     }
-    reset_headers(io, io->arena_used);
-    io->sends_used = io->groups_used = io->queues_used = io->arena_used = 0;
+    io->sends_used = io->groups_used = io->queues_used = 0;
     io->copy_used = 0;
 }

@@ -35,7 +35,7 @@ struct udp_options {
     bool report_errors; /* keep ICMP errors for udp_socket_next_error */
 };
 
-/* One received datagram; data has UDP_HEADROOM writable bytes before it. Valid until udp_io_flush. */
+/* One received datagram; data has UDP_HEADROOM writable bytes before it. Valid as udp_io_receive says. */
 struct udp_packet {
     uint8_t *data;
     size_t len;
@@ -54,8 +54,8 @@ void udp_socket_close(struct udp_socket *s);
 struct udp_io *udp_io_new(void);
 void udp_io_free(struct udp_io *io);
 
-/* Receives what is there, at most UDP_BATCH datagrams. *out is valid until the next call, the bytes until the
- * next flush. Flushes first when the buffers are used up. Returns the count; 0 when nothing was there or on
+/* Receives what is there, at most UDP_BATCH datagrams. *out is valid until the next call, and so are the bytes; those
+ * that are queued by then stay until they are sent. Flushes first when the buffers are used up. Returns the count; 0 when nothing was there or on
  * errors of earlier sends (ICMP), which are counted. */
 unsigned udp_io_receive(struct udp_io *io, struct udp_socket *s, struct udp_packet **out);
 

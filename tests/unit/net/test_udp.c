@@ -181,6 +181,39 @@ static void many_destinations_from_one_socket_all_get_theirs(void **state) {
     close_pair(&p);
 }
 
+static unsigned receive_count(struct pair *p, struct udp_socket *s, struct udp_packet **packets, unsigned want) {
+    unsigned n = 0;
+    for (int tries = 0; n == 0 && tries < 200; tries++) {
+        n = udp_io_receive(p->io, s, packets);
+        usleep(n == 0 ? 1000 : 0);
+    }
+    assert_int_equal(n, want);
+    return n;
+}
+
+/* A relay port that closes flushes while the rest of the batch is still to be queued. */
+static void what_is_queued_after_a_flush_within_a_batch_is_sent_unchanged(void **state) {
+    (void)state;
+    struct pair p;
+    struct udp_packet *packets;
+    const uint8_t first[] = {1, 1, 1, 1}, later[] = {2, 2, 2, 2};
+    open_pair(&p, "127.0.0.1:0", "127.0.0.1:0");
+    udp_io_send(p.io, &p.a, first, sizeof first, &p.b.local, NULL);
+    udp_io_flush(p.io);
+    receive_count(&p, &p.b, &packets, 1);
+    udp_io_flush(p.io);
+    udp_io_send(p.io, &p.b, packets[0].data, packets[0].len, &p.a.local, NULL);
+    struct sockaddr_storage to;
+    socklen_t to_len = addr_to_sockaddr(&p.b.local, &to);
+    assert_int_equal(sendto(p.a.fd, later, sizeof later, 0, (struct sockaddr *)&to, to_len), sizeof later);
+    receive_count(&p, &p.b, &packets, 1);
+    assert_memory_equal(packets[0].data, later, sizeof later);
+    udp_io_flush(p.io);
+    receive_count(&p, &p.a, &packets, 1);
+    assert_memory_equal(packets[0].data, first, sizeof first);
+    close_pair(&p);
+}
+
 static void a_taken_port_is_an_error(void **state) {
     (void)state;
     struct pair p;
@@ -238,6 +271,7 @@ int main(void) {
         cmocka_unit_test(an_oversize_datagram_is_dropped_not_truncated),
         cmocka_unit_test(a_wildcard_socket_knows_and_keeps_the_local_address),
         cmocka_unit_test(many_destinations_from_one_socket_all_get_theirs),
+        cmocka_unit_test(what_is_queued_after_a_flush_within_a_batch_is_sent_unchanged),
         cmocka_unit_test(a_taken_port_is_an_error),
         cmocka_unit_test(icmp_errors_are_read_and_cost_no_other_datagram),
     };
