@@ -78,9 +78,11 @@ void ring_commit(struct ring *r, void *message) {
     atomic_store_explicit(&slot->sequence, slot->position + 1, memory_order_release);
 }
 
-void *ring_peek(struct ring *r) {
-    struct slot_head *slot = slot_at(r, r->head);
-    return atomic_load_explicit(&slot->sequence, memory_order_acquire) == r->head + 1 ? slot + 1 : NULL;
+void *ring_peek(struct ring *r) { return ring_peek_after(r, 0); }
+
+void *ring_peek_after(struct ring *r, size_t after) {
+    struct slot_head *slot = slot_at(r, r->head + after);
+    return atomic_load_explicit(&slot->sequence, memory_order_acquire) == r->head + after + 1 ? slot + 1 : NULL;
 }
 
 void ring_release(struct ring *r) {

@@ -17,4 +17,6 @@ void ring_commit(struct ring *r, void *message);
 
 /* Consumer: the oldest message, or NULL. It stays valid until ring_release. */
 void *ring_peek(struct ring *r);
+/* The one that comes `after` messages later, when those before it are there too. */
+void *ring_peek_after(struct ring *r, size_t after);
 void ring_release(struct ring *r);

@@ -118,7 +118,7 @@ const struct config_key config_keys[] = {
         .doc = "Peers that relays may talk to although they are denied by default. "
                "The most specific prefix decides; allow wins over deny for equal ones."),
     KEY(relay, deny_peer, "deny-peer", PREFIXES, .max = MANY,
-        .doc = "Peers that relays must not talk to, beyond the private, loopback, link-local, multicast and reserved ranges that are always denied unless allowed."),
+        .doc = "Peers that relays must not talk to, beyond the private, loopback, link-local, multicast and reserved ranges that are always denied unless allowed. Clients reach each other's relayed addresses unless this denies those."),
     KEY(relay, max_lifetime_us, "max-lifetime", DURATION, .fallback = "1h", .min = 10 * MINUTE, .max = DAY,
         .doc = "The longest lifetime an allocation gets in one step; clients refresh it."),
     KEY(relay, user_quota, "user-quota", UINT, .fallback = "200", .max = 1000000, .words = "unlimited",

@@ -17,6 +17,7 @@
 #include "daemon/usage.h"
 #include "net/file_watch.h"
 #include "net/http_server.h"
+#include "net/owners.h"
 #include "net/static.h"
 #include "net/tcp.h"
 #include "relay/ports.h"
@@ -190,6 +191,7 @@ static int prepare_workers(struct daemon *d) {
         .workers = d->workers,
         .worker_count = d->worker_count,
         .ports = d->ports,
+        .owners = d->owners,
         .http = d->http,
         .tls = d->tls,
         .quota = d->quota,
@@ -277,7 +279,8 @@ int daemon_start(struct daemon *d, const struct options *options) {
     }
     d->control = loop_new("control", CONTROL_INBOX);
     d->ports = relay_ports_new();
-    if (!d->control || !d->ports) {
+    d->owners = owners_new();
+    if (!d->control || !d->ports || !d->owners) {
         return -ENOMEM;
     }
     rc = watch_signals(d);
@@ -377,6 +380,7 @@ void daemon_free(struct daemon *d) {
     auth_secrets_unref(d->secrets);
     relay_settings_unref(d->relay_settings);
     relay_ports_free(d->ports);
+    owners_free(d->owners);
     daemon_rules_free(&d->rules);
     loop_free(d->control);
     config_unref(d->config);

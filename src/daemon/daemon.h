@@ -63,6 +63,7 @@ struct daemon {
 
     struct listen_list listen;
     struct relay_ports *ports;
+    struct owners *owners;
     const struct relay_settings *relay_settings;
     struct external *external;
     struct worker *workers[DAEMON_WORKERS_MAX];

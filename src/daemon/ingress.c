@@ -7,7 +7,9 @@
 #include "proto/proxy/proxy.h"
 #include "relay/relay.h"
 
-static void dispatch(struct worker *w, const struct five_tuple *client, const uint8_t *data, size_t len) {
+#include <errno.h>
+
+static void dispatch(struct worker *w, const struct five_tuple *client, uint8_t *data, size_t len) {
     switch (demux_classify(data, len)) {
     case DEMUX_CHANNEL:
         relay_client_channel(w->relay, client, data, len);
@@ -22,6 +24,9 @@ static void dispatch(struct worker *w, const struct five_tuple *client, const ui
 }
 
 /* ---- between workers ---- */
+
+/* What a message holds lies in its slot, with room around. */
+static uint8_t *writable(const struct mail *mail) { return (uint8_t *)(uintptr_t)mail->data; }
 
 /* The proxy that the client's datagram came through: its owner answers that way, too. */
 static struct addr via_of(struct worker *from, const struct five_tuple *client) {
@@ -46,7 +51,7 @@ static void take_from_client(struct worker *w, const struct mail *mail) {
         steer_learn(w->steer, &mail->client, mail->from, loop_now_us(w->loop));
     }
     w->passing_on = (int)mail->from;
-    dispatch(w, &mail->client, mail->data, mail->len);
+    dispatch(w, &mail->client, writable(mail), mail->len);
     w->passing_on = -1;
 }
 
@@ -59,6 +64,12 @@ static void take_owner(struct worker *w, const struct mail *mail) {
     } else {
         steer_learn(w->steer, &mail->client, mail->owner, loop_now_us(w->loop));
     }
+}
+
+static void take_handed(struct worker *w, const struct mail *mail) {
+    struct relay_handed handed = {
+        .to = mail->way.to, .from = mail->way.from, .bound = mail->way.bound, .data = writable(mail), .len = mail->len};
+    relay_take(w->relay, &handed);
 }
 
 void ingress_take_mail(void *worker, const struct mail *mail) {
@@ -78,8 +89,15 @@ void ingress_take_mail(void *worker, const struct mail *mail) {
     case MAIL_OWNER:
         take_owner(w, mail);
         break;
+    case MAIL_HANDED:
+        take_handed(w, mail);
+        break;
     }
-    udp_io_flush(w->io); /* payloads leave from the slot */
+}
+
+void ingress_mail_done(void *worker) {
+    struct worker *w = worker;
+    udp_io_flush(w->io); /* payloads leave from the slots */
 }
 
 /* What came by way of us goes on to a third worker: from now on it shall go there at once. */
@@ -97,7 +115,13 @@ static void pass_on(struct worker *w, struct mail *mail, struct mailbox *to) {
 void ingress_forward(void *worker, unsigned owner, const struct five_tuple *client, const void *data, size_t len) {
     struct worker *w = worker;
     struct mailbox *to = other_worker(w, (int)owner);
-    struct mail mail = {MAIL_FROM_CLIENT, w->number, owner, *client, data, len, via_of(w, client)};
+    struct mail mail = {.kind = MAIL_FROM_CLIENT,
+                        .from = w->number,
+                        .owner = owner,
+                        .client = *client,
+                        .data = data,
+                        .len = len,
+                        .via = via_of(w, client)};
     if (to && w->passing_on >= 0) {
         pass_on(w, &mail, to);
     } else if (!to ||
@@ -119,6 +143,17 @@ void ingress_deliver(void *worker, const struct five_tuple *client, const void *
     }
 }
 
+int ingress_hand_off(void *worker, unsigned owner, const struct relay_handed *handed) {
+    struct worker *w = worker;
+    struct mailbox *to = other_worker(w, (int)owner);
+    struct mail mail = {.kind = MAIL_HANDED,
+                        .from = w->number,
+                        .way = {.to = handed->to, .from = handed->from, .bound = handed->bound},
+                        .data = handed->data,
+                        .len = handed->len};
+    return to && mail_send_batched(w->mail, to, &mail) ? 0 : -ENOBUFS;
+}
+
 void ingress_gone(void *worker, unsigned owner, const struct five_tuple *client) {
     struct worker *w = worker;
     struct mailbox *to = other_worker(w, (int)owner);
@@ -137,8 +172,15 @@ static bool steer_away(struct worker *w, const struct five_tuple *client, const 
     if (!to) {
         return false;
     }
-    struct mail mail = {MAIL_FROM_CLIENT, w->number, 0, *client, packet->data, packet->len, via_of(w, client)};
-    mail_send(to, &mail);
+    struct mail mail = {.kind = MAIL_FROM_CLIENT,
+                        .from = w->number,
+                        .client = *client,
+                        .data = packet->data,
+                        .len = packet->len,
+                        .via = via_of(w, client)};
+    if (!mail_send_batched(w->mail, to, &mail)) {
+        metrics_inc(METRIC_INGRESS_DROPPED_STEERING);
+    }
     return true;
 }
 

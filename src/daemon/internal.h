@@ -8,6 +8,7 @@
 #include "net/loop.h"
 #include "net/proxy.h"
 #include "net/udp.h"
+#include "relay/relay.h"
 
 #include <event2/event.h>
 
@@ -48,8 +49,10 @@ struct worker {
 
 /* ingress.c */
 void ingress_take_mail(void *worker, const struct mail *mail);
+void ingress_mail_done(void *worker);
 void ingress_readable(evutil_socket_t fd, short events, void *arg);
 /* The relay's hooks for sessions and connections of other workers. */
 void ingress_forward(void *worker, unsigned owner, const struct five_tuple *client, const void *data, size_t len);
 void ingress_deliver(void *worker, const struct five_tuple *client, const void *data, size_t len);
 void ingress_gone(void *worker, unsigned owner, const struct five_tuple *client);
+int ingress_hand_off(void *worker, unsigned owner, const struct relay_handed *handed);

@@ -10,11 +10,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { AGAIN_US = 50000 };
+enum {
+    AGAIN_US = 50000,
+    TAKE_BATCH = 64, /* messages taken before their slots are given back, and sent before a wake-up */
+    UNTOLD_MAX = 64,
+};
 
 struct slot {
     struct mail mail; /* data is set by who reads it */
-    uint8_t data[UDP_DATAGRAM_MAX];
+    uint8_t headroom[UDP_HEADROOM];
+    uint8_t data[UDP_DATAGRAM_MAX + UDP_TAILROOM];
 };
 
 /* A message that found no room. */
@@ -27,22 +32,26 @@ struct owed {
 struct mailbox {
     struct loop *loop;
     struct ring *ring;
-    mail_take *take;
-    void *ctx;
+    size_t slots;
+    struct mail_handlers handlers;
     struct list owed; /* oldest first */
     size_t owed_count;
-    struct loop_timer again; /* the loop may have nothing else to do */
-    _Atomic int announced;
+    struct loop_timer again;            /* the loop may have nothing else to do */
+    struct mailbox *untold[UNTOLD_MAX]; /* that something was sent to and nobody has woken */
+    unsigned untold_count, untold_messages;
+    _Alignas(64) _Atomic int announced; /* written by the others */
 };
 
 static void again(void *ctx) { (void)ctx; /* mailbox_after_batch follows */ }
 
 int mailbox_new(struct mailbox **out, struct loop *loop, size_t slots) {
-    struct mailbox *box = calloc(1, sizeof *box);
+    struct mailbox *box = aligned_alloc(64, sizeof *box);
     if (!box) {
         return -ENOMEM;
     }
+    memset(box, 0, sizeof *box);
     box->loop = loop;
+    box->slots = slots;
     box->ring = ring_new(slots, sizeof(struct slot));
     list_init(&box->owed);
     loop_timer_init(&box->again, again, box);
@@ -71,20 +80,44 @@ void mailbox_free(struct mailbox *box) {
     }
 }
 
-void mailbox_listen(struct mailbox *box, mail_take *take, void *ctx) {
-    box->take = take;
-    box->ctx = ctx;
-}
+void mailbox_listen(struct mailbox *box, const struct mail_handlers *handlers) { box->handlers = *handlers; }
 
 /* ---- receiving */
 
-static void take_all(struct mailbox *box) {
+static void woken(void *data);
+
+static void announce(struct mailbox *to) {
+    if (atomic_exchange(&to->announced, 1) == 0 && loop_post(to->loop, woken, &to, sizeof to) < 0) {
+        atomic_store(&to->announced, 0); /* so busy a loop comes to mailbox_after_batch soon */
+    }
+}
+
+/* Returns the number of messages. */
+static size_t take_some(struct mailbox *box) {
     struct slot *slot;
-    atomic_store(&box->announced, 0);
-    while ((slot = ring_peek(box->ring)) != NULL) {
+    size_t count = 0;
+    while (count < TAKE_BATCH && (slot = ring_peek_after(box->ring, count)) != NULL) {
         slot->mail.data = slot->data;
-        box->take(box->ctx, &slot->mail);
+        box->handlers.take(box->handlers.ctx, &slot->mail);
+        count++;
+    }
+    box->handlers.done(box->handlers.ctx);
+    for (size_t i = 0; i < count; i++) {
         ring_release(box->ring);
+    }
+    return count;
+}
+
+/* Everything, but not more than the ring holds: others have their turn, too. */
+static void take_all(struct mailbox *box) {
+    size_t taken, left = box->slots;
+    atomic_store(&box->announced, 0);
+    do {
+        taken = take_some(box);
+        left -= taken < left ? taken : left;
+    } while (taken == TAKE_BATCH && left > 0);
+    if (taken == TAKE_BATCH) {
+        announce(box);
     }
 }
 
@@ -96,8 +129,9 @@ static void woken(void *data) {
 
 /* ---- sending */
 
-static bool try_send(struct mailbox *to, const struct mail *mail) {
-    struct slot *slot = mail->len <= sizeof slot->data ? ring_claim(to->ring) : NULL;
+/* False: no room, or too long. */
+static bool put(struct mailbox *to, const struct mail *mail) {
+    struct slot *slot = mail->len <= UDP_DATAGRAM_MAX ? ring_claim(to->ring) : NULL;
     if (!slot) {
         return false;
     }
@@ -106,11 +140,46 @@ static bool try_send(struct mailbox *to, const struct mail *mail) {
         memcpy(slot->data, mail->data, mail->len);
     }
     ring_commit(to->ring, slot);
-    metrics_inc(METRIC_INGRESS_STEERED);
-    if (atomic_exchange(&to->announced, 1) == 0 && loop_post(to->loop, woken, &to, sizeof to) < 0) {
-        atomic_store(&to->announced, 0); /* so busy a loop comes to mailbox_after_batch soon */
+    if (mail->kind != MAIL_HANDED) {
+        metrics_inc(METRIC_INGRESS_STEERED);
     }
     return true;
+}
+
+static bool try_send(struct mailbox *to, const struct mail *mail) {
+    bool sent = put(to, mail);
+    if (sent) {
+        announce(to);
+    }
+    return sent;
+}
+
+static void tell_all(struct mailbox *own) {
+    for (unsigned i = 0; i < own->untold_count; i++) {
+        announce(own->untold[i]);
+    }
+    own->untold_count = own->untold_messages = 0;
+}
+
+static void tell_later(struct mailbox *own, struct mailbox *to) {
+    unsigned i = 0;
+    while (i < own->untold_count && own->untold[i] != to) {
+        i++;
+    }
+    if (i == own->untold_count) {
+        own->untold[own->untold_count++] = to;
+    }
+    if (++own->untold_messages == TAKE_BATCH || own->untold_count == UNTOLD_MAX) {
+        tell_all(own);
+    }
+}
+
+bool mail_send_batched(struct mailbox *own, struct mailbox *to, const struct mail *mail) {
+    bool sent = put(to, mail);
+    if (sent) {
+        tell_later(own, to);
+    }
+    return sent;
 }
 
 bool mail_send(struct mailbox *to, const struct mail *mail) {
@@ -137,6 +206,7 @@ void mail_owe(struct mailbox *own, struct mailbox *to, const struct mail *mail) 
 }
 
 void mailbox_after_batch(struct mailbox *box) {
+    tell_all(box);
     if (ring_peek(box->ring)) {
         take_all(box);
     }

@@ -13,6 +13,7 @@ struct config;
 struct http_server;
 struct listen_list;
 struct loop;
+struct owners;
 struct relay;
 struct relay_ports;
 struct relay_settings;
@@ -27,6 +28,7 @@ struct worker_shared {
     struct worker *const *workers; /* all of them, by number */
     unsigned worker_count;
     struct relay_ports *ports;
+    struct owners *owners;
     struct http_server *http;
     struct tls_context *tls; /* NULL: no TLS */
     struct auth_quota *quota;

@@ -254,15 +254,28 @@ void udp_io_send(struct udp_io *io, struct udp_socket *s, const void *data, size
     g->last = index;
 }
 
-void udp_io_send_copy(struct udp_io *io, struct udp_socket *s, const void *data, size_t len, const struct addr *to,
-                      const struct addr *from) {
-    if (io->sends_used == SENDS_MAX || len > COPY_BYTES - io->copy_used) {
+/* n <= COPY_BYTES. There is room for a datagram in the queue as well. */
+static uint8_t *take_copy_room(struct udp_io *io, size_t n) {
+    if (io->sends_used == SENDS_MAX || n > COPY_BYTES - io->copy_used) {
         udp_io_flush(io);
     }
-    uint8_t *copy = io->copies + io->copy_used;
+    uint8_t *room = io->copies + io->copy_used;
+    size_t whole = (n + 15) / 16 * 16;
+    io->copy_used += whole <= COPY_BYTES - io->copy_used ? whole : n;
+    return room;
+}
+
+void udp_io_send_copy(struct udp_io *io, struct udp_socket *s, const void *data, size_t len, const struct addr *to,
+                      const struct addr *from) {
+    uint8_t *copy = take_copy_room(io, len);
     memcpy(copy, data, len);
-    io->copy_used += (len + 15) / 16 * 16 <= COPY_BYTES - io->copy_used ? (len + 15) / 16 * 16 : len;
     udp_io_send(io, s, copy, len, to, from);
+}
+
+uint8_t *udp_io_hold(struct udp_io *io, const void *data, size_t len) {
+    uint8_t *copy = take_copy_room(io, UDP_HEADROOM + len + UDP_TAILROOM) + UDP_HEADROOM;
+    memcpy(copy, data, len);
+    return copy;
 }
 
 static void put_control(struct msghdr *msg, int level, int type, const void *data, size_t n) {

@@ -66,6 +66,9 @@ void udp_io_send(struct udp_io *io, struct udp_socket *s, const void *data, size
 /* The same with a copy. */
 void udp_io_send_copy(struct udp_io *io, struct udp_socket *s, const void *data, size_t len, const struct addr *to,
                       const struct addr *from);
+/* Copies bytes to where they may be changed and queued: UDP_HEADROOM bytes before them are free and UDP_TAILROOM after.
+ * len <= UDP_DATAGRAM_MAX. Valid until the next flush; the next datagram queued causes none. */
+uint8_t *udp_io_hold(struct udp_io *io, const void *data, size_t len);
 /* Sends one datagram now with the DF bit set (RFC 8656 DONT-FRAGMENT). -EMSGSIZE when it is over the path
  * MTU, or what the kernel says. A rare path: three system calls. */
 int udp_socket_send_df(struct udp_socket *s, const void *data, size_t len, const struct addr *to);

@@ -3,7 +3,7 @@
 #include "base/metrics.h"
 #include "relay/internal.h"
 
-static void count_from_client(struct turn_allocation *a, size_t len) {
+void relay_count_from_client(struct turn_allocation *a, size_t len) {
     unsigned transport = a->client.transport;
     a->from_client.packets++;
     a->from_client.bytes += len;
@@ -11,7 +11,7 @@ static void count_from_client(struct turn_allocation *a, size_t len) {
     metrics_add(METRIC_RELAY_BYTES_FROM_CLIENT_UDP + transport, (int64_t)len);
 }
 
-static void count_to_client(struct turn_allocation *a, unsigned packets, size_t bytes) {
+void relay_count_to_client(struct turn_allocation *a, unsigned packets, size_t bytes) {
     unsigned transport = a->client.transport;
     a->to_client.packets += packets;
     a->to_client.bytes += bytes;
@@ -19,41 +19,40 @@ static void count_to_client(struct turn_allocation *a, unsigned packets, size_t 
     metrics_add(METRIC_RELAY_BYTES_TO_CLIENT_UDP + transport, (int64_t)bytes);
 }
 
-static void drop(struct turn_allocation *a, enum metric_id reason) {
+void relay_drop(struct turn_allocation *a, enum metric_id reason) {
     if (a) {
         a->dropped++;
     }
     metrics_inc(reason);
 }
 
-struct payload {
-    const uint8_t *data;
-    size_t len;
-    bool dont_fragment;
-    enum relay_hold hold;
-};
-
 /* Out of the relayed address of the peer's family. */
-static void send_to_peer(struct relay *relay, struct turn_allocation *a, const struct addr *peer,
-                         const struct payload *p) {
-    struct turn_relay *from = turn_relay_for(a, peer);
+static void send_to_peer(struct relay *relay, struct turn_allocation *a, const struct relay_outgoing *out) {
+    struct turn_relay *from = turn_relay_for(a, out->peer);
     if (!from) {
-        drop(a, METRIC_RELAY_DROPPED_FAMILY);
+        relay_drop(a, METRIC_RELAY_DROPPED_FAMILY);
+        return;
+    }
+    if (relay_hand_off(relay, a, from, out)) {
+        return;
+    }
+    if (out->route != TURN_ROUTE_ANY) {
+        relay_drop(a, METRIC_RELAY_DROPPED_PERMISSION);
+        return;
+    }
+    if (!relay_may_pass(relay, a, out->len)) {
         return;
     }
     struct relay_port *port = from->handle;
-    if (!relay_may_pass(relay, a, p->len)) {
-        return;
-    }
-    count_from_client(a, p->len);
-    if (p->dont_fragment) {
-        if (udp_socket_send_df(&port->socket, p->data, p->len, peer) < 0) {
-            drop(a, METRIC_RELAY_DROPPED_TOO_BIG);
+    relay_count_from_client(a, out->len);
+    if (out->dont_fragment) {
+        if (udp_socket_send_df(&port->socket, out->data, out->len, out->peer) < 0) {
+            relay_drop(a, METRIC_RELAY_DROPPED_TOO_BIG);
         }
-    } else if (p->hold == RELAY_COPY) {
-        udp_io_send_copy(relay->options.io, &port->socket, p->data, p->len, peer, NULL);
+    } else if (out->hold == RELAY_COPY) {
+        udp_io_send_copy(relay->options.io, &port->socket, out->data, out->len, out->peer, NULL);
     } else {
-        udp_io_send(relay->options.io, &port->socket, p->data, p->len, peer, NULL);
+        udp_io_send(relay->options.io, &port->socket, out->data, out->len, out->peer, NULL);
     }
 }
 
@@ -69,36 +68,42 @@ static struct turn_allocation *find_allocation(struct relay *relay, const struct
 
 void relay_channel_data(struct relay *relay, const struct five_tuple *client, const uint8_t *data, size_t len,
                         enum relay_hold hold) {
-    struct payload p = {.hold = hold};
+    struct relay_outgoing out = {.data = data + TURN_CHANNEL_HEADER_BYTES, .hold = hold};
     uint16_t number;
-    if (turn_channel_data_parse(data, len, &number, &p.len) < 0) {
-        drop(NULL, METRIC_RELAY_DROPPED_MALFORMED);
+    if (turn_channel_data_parse(data, len, &number, &out.len) < 0) {
+        relay_drop(NULL, METRIC_RELAY_DROPPED_MALFORMED);
         return;
     }
     struct turn_allocation *a = find_allocation(relay, client);
-    const struct addr *peer = a ? turn_channel_to_peer(a, number) : NULL;
-    if (!peer) {
-        drop(a, a ? METRIC_RELAY_DROPPED_CHANNEL : METRIC_RELAY_DROPPED_ALLOCATION);
+    const struct turn_channel *channel = a ? turn_channel_to_peer(a, number) : NULL;
+    if (!channel) {
+        relay_drop(a, a ? METRIC_RELAY_DROPPED_CHANNEL : METRIC_RELAY_DROPPED_ALLOCATION);
         return;
     }
-    p.data = data + TURN_CHANNEL_HEADER_BYTES;
-    send_to_peer(relay, a, peer, &p);
+    out.peer = &channel->peer;
+    out.route = channel->own ? TURN_ROUTE_OWN : TURN_ROUTE_ANY;
+    send_to_peer(relay, a, &out);
 }
 
 void relay_send_indication(struct relay *relay, const struct five_tuple *client, const uint8_t *data, size_t len,
                            enum relay_hold hold) {
     struct turn_send send;
     if (turn_send_indication_parse(&send, data, len) < 0) {
-        drop(NULL, METRIC_RELAY_DROPPED_MALFORMED);
+        relay_drop(NULL, METRIC_RELAY_DROPPED_MALFORMED);
         return;
     }
     struct turn_allocation *a = find_allocation(relay, client);
-    if (!a || !turn_server_send_allowed(relay->server, a, &send.peer)) {
-        drop(a, a ? METRIC_RELAY_DROPPED_PERMISSION : METRIC_RELAY_DROPPED_ALLOCATION);
+    struct relay_outgoing out = {.peer = &send.peer,
+                                 .data = send.data,
+                                 .len = send.len,
+                                 .route = a ? turn_server_route(relay->server, a, &send.peer) : TURN_ROUTE_NONE,
+                                 .hold = hold,
+                                 .dont_fragment = send.dont_fragment};
+    if (out.route == TURN_ROUTE_NONE) {
+        relay_drop(a, a ? METRIC_RELAY_DROPPED_PERMISSION : METRIC_RELAY_DROPPED_ALLOCATION);
         return;
     }
-    struct payload p = {.data = send.data, .len = send.len, .dont_fragment = send.dont_fragment, .hold = hold};
-    send_to_peer(relay, a, &send.peer, &p);
+    send_to_peer(relay, a, &out);
 }
 
 /* ---- from peers ---- */
@@ -118,31 +123,29 @@ void relay_send_to_client(struct relay_port *port, uint8_t *message, size_t len)
         udp_io_send(port->relay->options.io, port->path.udp, message, len, &a->client.remote, &a->client.local);
     } else if (port->path.dtls) {
         if (dtls_peer_send(port->path.dtls, message, len) < 0) {
-            drop(a, METRIC_RELAY_DROPPED_CLIENT_QUEUE);
+            relay_drop(a, METRIC_RELAY_DROPPED_CLIENT_QUEUE);
         }
     } else if (port->path.steered) {
         hooks->deliver(hooks->ctx, &a->client, message, pad_for_stream(message, len));
     } else if (!port->path.conn || conn_send(port->path.conn, message, pad_for_stream(message, len)) < 0) {
-        drop(a, METRIC_RELAY_DROPPED_CLIENT_QUEUE);
+        relay_drop(a, METRIC_RELAY_DROPPED_CLIENT_QUEUE);
     }
 }
 
-/* One datagram from a peer; true when it went on. */
-static bool relay_peer_packet(struct relay_port *port, struct udp_packet *packet) {
-    int how = turn_peer_to_client(port->allocation, &packet->remote);
+bool relay_to_client(struct relay_port *port, struct udp_packet *packet, int how) {
+    uint8_t *message = packet->data - TURN_CHANNEL_HEADER_BYTES;
+    size_t len = packet->len + TURN_CHANNEL_HEADER_BYTES;
     if (how < 0) {
-        drop(port->allocation, METRIC_RELAY_DROPPED_PERMISSION);
+        relay_drop(port->allocation, METRIC_RELAY_DROPPED_PERMISSION);
         return false;
     }
     if (!relay_may_pass(port->relay, port->allocation, packet->len)) {
         return false;
     }
-    uint8_t *message = packet->data - TURN_CHANNEL_HEADER_BYTES;
-    size_t len = packet->len + TURN_CHANNEL_HEADER_BYTES;
     if (how == TURN_AS_DATA_INDICATION) {
         message = turn_data_indication_wrap(packet->data, packet->len, &packet->remote, &len);
         if (!message) {
-            drop(port->allocation, METRIC_RELAY_DROPPED_TOO_BIG);
+            relay_drop(port->allocation, METRIC_RELAY_DROPPED_TOO_BIG);
             return false;
         }
     } else {
@@ -168,10 +171,11 @@ void relay_port_readable(evutil_socket_t fd, short events, void *arg) {
         return; /* reserved, not yet in use: nobody to send to */
     }
     for (unsigned i = 0; i < count; i++) {
-        if (relay_peer_packet(port, &packets[i])) {
+        int how = turn_server_from_peer(port->relay->server, port->allocation, &packets[i].remote);
+        if (relay_to_client(port, &packets[i], how)) {
             relayed++;
             bytes += packets[i].len;
         }
     }
-    count_to_client(port->allocation, relayed, bytes);
+    relay_count_to_client(port->allocation, relayed, bytes);
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "base/hash.h"
+#include "base/metrics.h"
 #include "net/loop.h"
 #include "proto/turn/server.h"
 #include "relay/bandwidth.h"
@@ -23,6 +24,7 @@ struct relay_path {
 struct relay_port {
     struct udp_socket socket;
     struct relay *relay;
+    struct addr told; /* the relayed address as clients know it */
     struct event *event;
     struct turn_allocation *allocation; /* NULL while the port is only reserved */
     struct relay_path path;             /* to the allocation's client */
@@ -68,15 +70,38 @@ struct relay_path relay_path_to(struct relay *relay, const struct five_tuple *cl
 int relay_port_open(struct relay *relay, const struct turn_output *out, struct turn_opened *opened);
 void relay_port_close(struct relay_port *port);
 
-/* data.c: the packet path. Payload bytes must stay valid until udp_io_flush unless copy is set. */
 /* To the client of the port's allocation. The message may be padded: three bytes follow it. */
 void relay_send_to_client(struct relay_port *port, uint8_t *message, size_t len);
+
+/* data.c: the packet path. RELAY_BORROW: the message lies as relay_client_channel says; RELAY_COPY: it is gone after
+ * return. */
 enum relay_hold { RELAY_BORROW, RELAY_COPY };
+
+/* A client's payload and where it goes. */
+struct relay_outgoing {
+    const struct addr *peer;
+    const uint8_t *data;
+    size_t len;
+    enum turn_route route;
+    enum relay_hold hold;
+    bool dont_fragment;
+};
+
 void relay_port_readable(evutil_socket_t fd, short events, void *arg);
 void relay_channel_data(struct relay *relay, const struct five_tuple *client, const uint8_t *data, size_t len,
                         enum relay_hold hold);
 void relay_send_indication(struct relay *relay, const struct five_tuple *client, const uint8_t *data, size_t len,
                            enum relay_hold hold);
+/* Counts a packet that goes no further. a may be NULL. */
+void relay_drop(struct turn_allocation *a, enum metric_id reason);
+void relay_count_from_client(struct turn_allocation *a, size_t len);
+void relay_count_to_client(struct turn_allocation *a, unsigned packets, size_t bytes);
+/* Sends a payload of `peer` to the client, in the way turn_peer_to_client said; there is room around it. False: dropped. */
+bool relay_to_client(struct relay_port *port, struct udp_packet *packet, int how);
+
+/* handoff.c: to the peer through no socket. False when the peer is not one of our own addresses. */
+bool relay_hand_off(struct relay *relay, struct turn_allocation *a, const struct turn_relay *from,
+                    const struct relay_outgoing *out);
 
 /* limits.c: bandwidth. When an allocation is made, before it is gone, after new settings. */
 void relay_limits_begin(struct relay *relay, struct turn_allocation *a);

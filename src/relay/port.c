@@ -1,9 +1,28 @@
+#include "net/owners.h"
 #include "relay/internal.h"
 #include "relay/ports.h"
 #include "relay/settings.h"
 
 #include <errno.h>
 #include <stdlib.h>
+
+/* Makes the port known for packets from our other relayed addresses. What does not fit in comes through the socket. */
+static void register_port(struct relay_port *port) {
+    const struct relay_options *options = &port->relay->options;
+    struct owner owner = {.handle = port, .worker = (uint8_t)options->worker, .kind = OWNER_RELAY};
+    owners_add(options->owners, &port->told, &owner, true);
+    if (!addr_equal(&port->told, &port->socket.local)) {
+        owners_add(options->owners, &port->socket.local, &owner, false);
+    }
+}
+
+static void unregister_port(struct relay_port *port) {
+    struct owners *owners = port->relay->options.owners;
+    owners_remove(owners, &port->told);
+    if (!addr_equal(&port->told, &port->socket.local)) {
+        owners_remove(owners, &port->socket.local);
+    }
+}
 
 static struct relay_port *port_new(struct relay *relay, const struct udp_socket *socket) {
     struct relay_port *port = calloc(1, sizeof *port);
@@ -21,11 +40,14 @@ static struct relay_port *port_new(struct relay *relay, const struct udp_socket 
         free(port);
         return NULL;
     }
+    port->told = relay_addresses_told(relay_settings_addresses(relay->settings), &socket->local);
+    register_port(port);
     return port;
 }
 
 void relay_port_close(struct relay_port *port) {
     struct relay *relay = port->relay;
+    unregister_port(port);
     udp_io_flush(relay->options.io); /* what waits may leave through this socket */
     event_free(port->event);
     relay_ports_close(relay->options.ports, &port->socket);
@@ -38,7 +60,7 @@ static int describe(struct relay *relay, const struct udp_socket *socket, struct
         return -ENOMEM;
     }
     out->handle = port;
-    out->addr = relay_addresses_told(relay_settings_addresses(relay->settings), &socket->local);
+    out->addr = port->told;
     return 0;
 }
 

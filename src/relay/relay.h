@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 struct loop;
+struct owners;
 struct relay;
 struct relay_ports;
 struct relay_session;
@@ -26,6 +27,15 @@ struct relay_user_query {
     bool sha256;             /* the key of RFC 8489's SHA-256, not that of MD5 */
 };
 
+/* A payload on its way from one relayed address of this process to another, through no socket. */
+struct relay_handed {
+    struct addr to;    /* as the sender's client named it */
+    struct addr from;  /* the sender's relayed address as clients were told it, */
+    struct addr bound; /* and as bound: the receiver may know it as either */
+    uint8_t *data;     /* writable, with UDP_HEADROOM bytes before and UDP_TAILROOM after; valid until udp_io_flush */
+    size_t len;
+};
+
 struct relay_hooks {
     void *ctx;
     /* Looks up a long-term user; the answer comes by relay_user_key with the same request number, now or
@@ -35,6 +45,8 @@ struct relay_hooks {
     void (*forward)(void *ctx, unsigned worker, const struct five_tuple *client, const void *data, size_t len);
     /* These bytes are for a client whose connection is another worker's (its messages came by steering). */
     void (*deliver)(void *ctx, const struct five_tuple *client, const void *data, size_t len);
+    /* Passes a payload to the worker that owns handed->to, which calls relay_take. Copies. -ENOBUFS: too many wait. */
+    int (*hand_off)(void *ctx, unsigned worker, const struct relay_handed *handed);
     /* A connection ended whose messages were forwarded to that worker. */
     void (*gone)(void *ctx, unsigned worker, const struct five_tuple *client);
     /* A session has ended; borrowed. May be NULL. */
@@ -52,6 +64,7 @@ struct relay_options {
     struct loop *loop;
     struct udp_io *io;
     struct relay_ports *ports; /* shared by all workers */
+    struct owners *owners;     /* the same */
     unsigned worker;
     struct relay_hooks hooks;
 };
@@ -67,9 +80,12 @@ int relay_configure(struct relay *relay, const struct relay_settings *settings);
  * address the client used. -ENOBUFS beyond 64. */
 int relay_add_listener(struct relay *relay, struct udp_socket *socket);
 
-/* What came from a client, on a listener or by steering. The bytes stay valid until the next udp_io_flush. */
-void relay_client_stun(struct relay *relay, const struct five_tuple *client, const uint8_t *data, size_t len);
-void relay_client_channel(struct relay *relay, const struct five_tuple *client, const uint8_t *data, size_t len);
+/* What came from a client, on a listener or by steering. The bytes stay valid until the next udp_io_flush; they and
+ * UDP_HEADROOM bytes before and UDP_TAILROOM after them may be written over. */
+void relay_client_stun(struct relay *relay, const struct five_tuple *client, uint8_t *data, size_t len);
+void relay_client_channel(struct relay *relay, const struct five_tuple *client, uint8_t *data, size_t len);
+/* What a client of another worker sends to a relayed address of this one. */
+void relay_take(struct relay *relay, const struct relay_handed *handed);
 /* Has the client an allocation here? */
 bool relay_has_client(const struct relay *relay, const struct five_tuple *client);
 /* A client's connection, which another worker has, is gone. */

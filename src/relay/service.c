@@ -2,6 +2,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/metrics.h"
+#include "net/owners.h"
 #include "relay/internal.h"
 #include "relay/settings.h"
 
@@ -196,7 +197,7 @@ bool relay_has_client(const struct relay *relay, const struct five_tuple *client
     return turn_client_find(relay->server, client) != NULL;
 }
 
-void relay_client_stun(struct relay *relay, const struct five_tuple *client, const uint8_t *data, size_t len) {
+void relay_client_stun(struct relay *relay, const struct five_tuple *client, uint8_t *data, size_t len) {
     if (turn_is_send_indication(data, len)) {
         relay_send_indication(relay, client, data, len, RELAY_BORROW);
     } else {
@@ -204,7 +205,7 @@ void relay_client_stun(struct relay *relay, const struct five_tuple *client, con
     }
 }
 
-void relay_client_channel(struct relay *relay, const struct five_tuple *client, const uint8_t *data, size_t len) {
+void relay_client_channel(struct relay *relay, const struct five_tuple *client, uint8_t *data, size_t len) {
     relay_channel_data(relay, client, data, len, RELAY_BORROW);
 }
 
@@ -216,6 +217,11 @@ void relay_user_key(struct relay *relay, uint64_t request, const struct turn_key
 
 /* ---- life ---- */
 
+static bool is_own_address(void *ctx, const struct addr *peer) {
+    struct owner owner;
+    return peer->port == 0 ? owners_tell_ip(ctx, peer) : owners_tell_ip(ctx, peer) && owners_find(ctx, peer, &owner);
+}
+
 /* A client's connection may be another worker's: by then its realm is known by its nonce. */
 static const char *server_name(void *ctx, const struct five_tuple *client) {
     const struct relay_stream *stream = client->transport == TRANSPORT_UDP ? NULL : relay_stream_find(ctx, client);
@@ -226,6 +232,7 @@ static struct turn_settings settings_for(struct relay *relay, const struct relay
     struct turn_settings turn = *relay_settings_turn(settings);
     turn.server_name = (struct turn_server_name){.find = server_name, .ctx = relay};
     turn.worker = (uint8_t)relay->options.worker;
+    turn.own = (struct turn_own){.has = is_own_address, .ctx = relay->options.owners};
     return turn;
 }
 

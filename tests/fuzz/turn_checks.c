@@ -38,11 +38,16 @@ static void check_allocation(const struct world *w, const struct turn_allocation
     check(!a->moving || a->mobility, "moves without a ticket");
     check(a->client.local.port == 0 || turn_client_find(w->server, &a->client) == a, "not found where it is");
     for (unsigned i = 0; i < a->permission_count; i++) {
-        check(peer_rules_judge_ip(w->settings.peers, &a->permissions[i].ip) != PEER_DENIED, "a forbidden peer");
+        const struct addr *ip = &a->permissions[i].ip;
+        enum peer_verdict verdict = peer_rules_judge_ip(w->settings.peers, ip);
+        check(verdict != PEER_DENIED || w->settings.own.has(NULL, ip), "a forbidden peer");
+        check(verdict == PEER_ALLOWED || a->by_port, "a peer that is not asked for");
         check(a->permissions[i].expiry_us + 100000 > w->now.now_us, "a permission outlived its time");
     }
     for (unsigned i = 0; i < a->channel_count; i++) {
-        check(peer_rules_allow(w->settings.peers, &a->channels[i].peer), "a channel to a forbidden peer");
+        const struct turn_channel *c = &a->channels[i];
+        check(c->own != peer_rules_allow(w->settings.peers, &c->peer), "a channel to a forbidden peer");
+        check(!c->own || w->settings.own.has(NULL, &c->peer), "a channel that leads nowhere");
     }
 }
 

@@ -69,7 +69,7 @@ static bool send_raw(struct client *client, const uint8_t *ip, size_t n) {
     write_raw_peer(&out, ip, n, 5000);
     stun_write_text(&out, STUN_ATTR_DATA, "hello");
     assert_int_equal(turn_send_indication_parse(&send, buf, (size_t)stun_write_end(&out)), 0);
-    return turn_server_send_allowed(w.server, client_allocation(client), &send.peer);
+    return turn_server_route(w.server, client_allocation(client), &send.peer) == TURN_ROUTE_ANY;
 }
 
 /* Refused with `code` by CreatePermission and ChannelBind, dropped in a Send indication and inwards. */
@@ -149,14 +149,14 @@ static void own_listeners_are_refused_while_own_media_address_is_reachable(void 
     assert_int_equal(client_bind(&c, 0x4000, "192.0.2.200:6379"), 403);
     assert_int_equal(client_bind(&c, 0x4000, "192.0.2.200:3480"), 0);
     struct addr listener = test_addr("192.0.2.200:3478"), media = test_addr("192.0.2.200:3480");
-    assert_false(turn_server_send_allowed(w.server, client_allocation(&c), &listener));
-    assert_true(turn_server_send_allowed(w.server, client_allocation(&c), &media));
+    assert_int_equal(turn_server_route(w.server, client_allocation(&c), &listener), TURN_ROUTE_NONE);
+    assert_int_equal(turn_server_route(w.server, client_allocation(&c), &media), TURN_ROUTE_ANY);
     /* One port of an address that is private otherwise. */
     assert_int_equal(client_permit(&c, "10.0.0.5:1"), 0);
     assert_int_equal(client_bind(&c, 0x4001, "10.0.0.5:3481"), 403);
     assert_int_equal(client_bind(&c, 0x4001, "10.0.0.5:3480"), 0);
     struct addr beside = test_addr("10.0.0.5:3481");
-    assert_false(turn_server_send_allowed(w.server, client_allocation(&c), &beside));
+    assert_int_equal(turn_server_route(w.server, client_allocation(&c), &beside), TURN_ROUTE_OWN);
 }
 
 /* A relay that sends to the server's own listener could allocate through itself, and again. */
@@ -167,7 +167,7 @@ static void relay_loops_need_a_listener_as_peer_and_are_refused(void **state) {
     assert_int_equal(client_bind(&c, 0x4000, "192.0.2.200:3478"), 403);
     struct addr listener = test_addr("192.0.2.200:3478");
     assert_int_equal(client_permit(&c, "192.0.2.200:1"), 0);
-    assert_false(turn_server_send_allowed(w.server, client_allocation(&c), &listener));
+    assert_int_equal(turn_server_route(w.server, client_allocation(&c), &listener), TURN_ROUTE_NONE);
 }
 
 static void reload_ends_permissions_that_new_rules_deny(void **state) {
@@ -183,7 +183,7 @@ static void reload_ends_permissions_that_new_rules_deny(void **state) {
     assert_null(turn_channel_to_peer(a, 0x4001));
     assert_non_null(turn_channel_to_peer(a, 0x4002));
     assert_int_equal(turn_peer_to_client(a, &gone), -ERR_FORBIDDEN);
-    assert_false(turn_server_send_allowed(w.server, a, &port));
+    assert_int_equal(turn_server_route(w.server, a, &port), TURN_ROUTE_NONE);
     assert_int_equal(a->permission_count, 1);
 }
 
@@ -211,7 +211,7 @@ static void reload_ends_permissions_of_the_user_that_is_denied(void **state) {
     assert_null(turn_channel_to_peer(client_allocation(&d), 0x4000));
     assert_int_equal(client_allocation(&d)->permission_count, 1);
     assert_true(turn_peer_to_client(client_allocation(&d), &peer) < 0);
-    assert_false(turn_server_send_allowed(w.server, client_allocation(&d), &peer));
+    assert_int_equal(turn_server_route(w.server, client_allocation(&d), &peer), TURN_ROUTE_NONE);
     assert_int_equal(client_permit(&d, "203.0.113.9:5000"), 403);
     assert_int_equal(client_bind(&d, 0x4001, "203.0.113.9:5000"), 403);
     w.settings.scopes = NULL;
@@ -232,16 +232,16 @@ static void peer_without_permission_is_dropped_both_ways(void **state) {
     struct addr peer = test_addr("203.0.113.9:5000"), other = test_addr("203.0.113.9:6000");
     const struct turn_allocation *a = client_allocation(&c);
     assert_int_equal(turn_peer_to_client(a, &peer), -ERR_FORBIDDEN);
-    assert_false(turn_server_send_allowed(w.server, a, &peer));
+    assert_int_equal(turn_server_route(w.server, a, &peer), TURN_ROUTE_NONE);
     assert_int_equal(client_permit(&c, "203.0.113.9:1"), 0);
     /* By address, whatever the port. */
     assert_int_equal(turn_peer_to_client(a, &peer), TURN_AS_DATA_INDICATION);
     assert_int_equal(turn_peer_to_client(a, &other), TURN_AS_DATA_INDICATION);
-    assert_true(turn_server_send_allowed(w.server, a, &other));
+    assert_int_equal(turn_server_route(w.server, a, &other), TURN_ROUTE_ANY);
     assert_int_equal(client_bind(&c, 0x4abc, "203.0.113.9:5000"), 0);
     assert_int_equal(turn_peer_to_client(a, &peer), 0x4abc);
     assert_int_equal(turn_peer_to_client(a, &other), TURN_AS_DATA_INDICATION);
-    assert_true(addr_equal(turn_channel_to_peer(a, 0x4abc), &peer));
+    assert_true(addr_equal(&turn_channel_to_peer(a, 0x4abc)->peer, &peer));
 }
 
 static void create_permission_takes_all_peers_or_none(void **state) {
@@ -317,10 +317,10 @@ static void channel_table_is_capped(void **state) {
     }
     assert_int_equal(client_bind(&c, 0x4fff, "203.0.113.9:9"), 508);
     for (int i = 0; i < TURN_CHANNELS_MAX; i++) {
-        const struct addr *peer = turn_channel_to_peer(client_allocation(&c), (uint16_t)(0x4000 + i));
-        assert_non_null(peer);
-        assert_int_equal(peer->port, 1000 + i);
-        assert_int_equal(turn_peer_to_client(client_allocation(&c), peer), 0x4000 + i);
+        const struct turn_channel *channel = turn_channel_to_peer(client_allocation(&c), (uint16_t)(0x4000 + i));
+        assert_non_null(channel);
+        assert_int_equal(channel->peer.port, 1000 + i);
+        assert_int_equal(turn_peer_to_client(client_allocation(&c), &channel->peer), 0x4000 + i);
     }
 }
 

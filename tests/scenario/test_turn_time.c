@@ -55,7 +55,7 @@ static void permission_lasts_300_seconds(void **state) {
     assert_int_equal(turn_peer_to_client(client_allocation(&c), &peer), TURN_AS_DATA_INDICATION);
     world_sleep(&w, 0.2);
     assert_int_equal(turn_peer_to_client(client_allocation(&c), &peer), -ERR_FORBIDDEN);
-    assert_false(turn_server_send_allowed(w.server, client_allocation(&c), &peer));
+    assert_int_equal(turn_server_route(w.server, client_allocation(&c), &peer), TURN_ROUTE_NONE);
     assert_int_equal(client_refresh(&c, 3600), 0);
     assert_int_equal(client_permit(&c, "203.0.113.9:5000"), 0);
     world_sleep(&w, 200);
@@ -72,11 +72,11 @@ static void traffic_does_not_refresh_a_permission(void **state) {
     assert_int_equal(client_permit(&c, "203.0.113.9:5000"), 0);
     for (int i = 0; i < 29; i++) {
         world_sleep(&w, 10);
-        assert_true(turn_server_send_allowed(w.server, client_allocation(&c), &peer));
+        assert_int_equal(turn_server_route(w.server, client_allocation(&c), &peer), TURN_ROUTE_ANY);
         assert_int_equal(turn_peer_to_client(client_allocation(&c), &peer), TURN_AS_DATA_INDICATION);
     }
     world_sleep(&w, 10.2);
-    assert_false(turn_server_send_allowed(w.server, client_allocation(&c), &peer));
+    assert_int_equal(turn_server_route(w.server, client_allocation(&c), &peer), TURN_ROUTE_NONE);
 }
 
 static void channel_without_permission_passes_nothing(void **state) {

@@ -38,7 +38,7 @@ struct turn_counter {
 struct turn_permission {
     struct addr ip; /* port 0 */
     uint64_t expiry_us;
-    bool by_port; /* the peer rules differ by port: each packet is asked */
+    bool by_port; /* the peer rules do not allow every port, or it is one of our own addresses: each packet is asked */
 };
 
 struct turn_channel {
@@ -46,6 +46,7 @@ struct turn_channel {
     uint64_t expiry_us;
     uint16_t number;
     bool permitted; /* a permission for the peer is in force */
+    bool own;       /* the rules allow it as one of our own relayed addresses only: TURN_ROUTE_OWN */
 };
 
 struct turn_allocation {
@@ -58,6 +59,7 @@ struct turn_allocation {
     uint8_t permission_count, permission_room;
     uint8_t channel_count, channel_room;
     bool dying;
+    bool by_port;                       /* of some permission here, or was */
     bool moving;                        /* to another five-tuple: turn_server_confirm_move when data comes from there */
     char id[TURN_SESSION_ID_CHARS + 1]; /* session id for logs and management */
     char *user;                         /* user name as authenticated */
@@ -112,8 +114,8 @@ int turn_channel_data_parse(const uint8_t *data, size_t len, uint16_t *number, s
 /* Writes the four bytes before the payload. */
 void turn_channel_header_write(uint8_t *header, uint16_t number, size_t payload_len);
 
-/* The peer of a bound channel whose permission is in force, or NULL. */
-const struct addr *turn_channel_to_peer(const struct turn_allocation *a, uint16_t number);
+/* A bound channel whose permission is in force, or NULL. */
+const struct turn_channel *turn_channel_to_peer(const struct turn_allocation *a, uint16_t number);
 
 enum { TURN_AS_DATA_INDICATION = 0 };
 /* How a packet from that peer goes to the client: a channel number, TURN_AS_DATA_INDICATION, or

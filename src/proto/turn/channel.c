@@ -60,8 +60,10 @@ void channel_sync(struct turn_allocation *a) {
 void channel_judge_again(struct turn_server *s, struct turn_allocation *a) {
     struct peer_scope scope = permission_scope(s, a);
     for (size_t i = a->channel_count; i-- > 0;) {
-        if (!peer_scope_allow(&scope, &a->channels[i].peer)) {
-            a->channels[i] = a->channels[--a->channel_count];
+        struct turn_channel *c = &a->channels[i];
+        c->own = !peer_scope_allow(&scope, &c->peer);
+        if (c->own && !permission_is_own(s, &scope, &c->peer)) {
+            *c = a->channels[--a->channel_count];
         }
     }
     channel_sync(a);
@@ -112,13 +114,15 @@ int handle_channel_bind(struct request *r) {
         return code;
     }
     r->peer = &s->event_peer;
-    code = permission_check_peer(r, r->peer, true);
+    bool own;
+    code = permission_check_data_peer(r, r->peer, &own);
     if (code == 0) {
         code = take_channel(a, r->channel, r->peer, &c);
     }
     if (code != 0) {
         return code;
     }
+    c->own = own;
     c->expiry_us = s->now_us + CHANNEL_LIFETIME_S * US_PER_S;
     permission_refresh(s, a, r->peer);
     channel_sync(a);

@@ -26,10 +26,10 @@ void turn_channel_header_write(uint8_t *header, uint16_t number, size_t payload_
     store_be16(header + 2, (uint16_t)payload_len);
 }
 
-const struct addr *turn_channel_to_peer(const struct turn_allocation *a, uint16_t number) {
+const struct turn_channel *turn_channel_to_peer(const struct turn_allocation *a, uint16_t number) {
     for (size_t i = 0; i < a->channel_count; i++) {
         if (a->channels[i].number == number) {
-            return a->channels[i].permitted ? &a->channels[i].peer : NULL;
+            return a->channels[i].permitted ? &a->channels[i] : NULL;
         }
     }
     return NULL;

@@ -277,7 +277,11 @@ void permission_drop_expired(struct turn_allocation *a, uint64_t now_us);
 /* After a change of the peer rules. */
 void permission_judge_again(struct turn_server *s, struct turn_allocation *a);
 int handle_create_permission(struct request *r);
-/* 0, 403 or 443 for a peer of this allocation. */
+/* Is it one of our own relayed addresses (port 0: an IP of one) that no added rule denies? */
+bool permission_is_own(const struct turn_server *s, const struct peer_scope *scope, const struct addr *peer);
+/* 0, 403 or 443 for a peer that gets datagrams; port 0: whatever the port. *own: the rules alone would deny it. */
+int permission_check_data_peer(const struct request *r, const struct addr *peer, bool *own);
+/* 0, 403 or 443 for a peer of this allocation, by the rules alone. */
 int permission_check_peer(const struct request *r, const struct addr *peer, bool with_port);
 
 /* channel.c */

@@ -10,6 +10,7 @@ enum { RULES_MAX = 1 << 20, LENGTHS_MAX = 33 + 129 };
 struct rule {
     struct prefix prefix;
     bool allow;
+    bool built_in;
 };
 
 struct exact {
@@ -117,6 +118,7 @@ struct peer_rules_builder *peer_rules_builder_new(void) {
             peer_rules_builder_free(b);
             return NULL;
         }
+        b->rules[b->count - 1].built_in = true;
     }
     return b;
 }
@@ -223,7 +225,7 @@ int peer_rules_add_addr(struct peer_rules_builder *b, const struct addr *a, bool
     return a->port == 0 ? add_range(b, a, a, allow) : push_exact(b, a, allow);
 }
 
-/* Same prefixes stand together, the allowing one first. */
+/* Same prefixes stand together: first the allowing one, then what was added, then what is built in. */
 static int compare_rules(const void *x, const void *y) {
     const struct rule *a = x, *b = y;
     if (a->prefix.family != b->prefix.family) {
@@ -233,7 +235,8 @@ static int compare_rules(const void *x, const void *y) {
         return a->prefix.len > b->prefix.len ? -1 : 1;
     }
     int order = memcmp(a->prefix.ip, b->prefix.ip, sizeof a->prefix.ip);
-    return order != 0 ? order : (int)b->allow - (int)a->allow;
+    order = order != 0 ? order : (int)b->allow - (int)a->allow;
+    return order != 0 ? order : (int)a->built_in - (int)b->built_in;
 }
 
 static int compare_addr(const struct addr *a, const struct addr *b) {
@@ -362,7 +365,8 @@ static const struct rule *find_rule(const struct peer_rules *rules, const struct
     return NULL;
 }
 
-static bool judge_prefixes(const struct peer_scope *scope, const struct addr *a) {
+/* That of all tables. */
+static const struct rule *find_best(const struct peer_scope *scope, const struct addr *a) {
     const struct rule *best = NULL;
     for (unsigned i = 0; i < scope->count; i++) {
         const struct rule *rule = find_rule(scope->tables[i], a);
@@ -370,6 +374,11 @@ static bool judge_prefixes(const struct peer_scope *scope, const struct addr *a)
             best = rule;
         }
     }
+    return best;
+}
+
+static bool judge_prefixes(const struct peer_scope *scope, const struct addr *a) {
+    const struct rule *best = find_best(scope, a);
     return !best || best->allow;
 }
 
@@ -444,13 +453,21 @@ enum peer_verdict peer_scope_judge_ip(const struct peer_scope *scope, const stru
     return usual ? PEER_ALLOWED : PEER_DENIED;
 }
 
-bool peer_scope_allow(const struct peer_scope *scope, const struct addr *peer) {
-    const struct peer_rules *rules = scope->tables[0];
+/* The rule for one transport address, or NULL. */
+static const struct exact *find_exact(const struct peer_rules *rules, const struct addr *peer) {
     size_t i = lower_bound(rules, peer);
-    if (i < rules->exact_count && compare_addr(&rules->exact[i].addr, peer) == 0) {
-        return rules->exact[i].allow;
-    }
-    return judge_every_port(scope, peer);
+    return i < rules->exact_count && compare_addr(&rules->exact[i].addr, peer) == 0 ? &rules->exact[i] : NULL;
+}
+
+bool peer_scope_allow(const struct peer_scope *scope, const struct addr *peer) {
+    const struct exact *exact = find_exact(scope->tables[0], peer);
+    return exact ? exact->allow : judge_every_port(scope, peer);
+}
+
+bool peer_scope_forbid(const struct peer_scope *scope, const struct addr *peer) {
+    const struct exact *exact = find_exact(scope->tables[0], peer);
+    const struct rule *rule = find_best(scope, peer);
+    return exact ? !exact->allow : rule && !rule->allow && !rule->built_in;
 }
 
 enum peer_verdict peer_rules_judge_ip(const struct peer_rules *rules, const struct addr *ip) {

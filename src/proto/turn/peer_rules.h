@@ -45,6 +45,9 @@ struct peer_scope {
 };
 enum peer_verdict peer_scope_judge_ip(const struct peer_scope *scope, const struct addr *ip);
 bool peer_scope_allow(const struct peer_scope *scope, const struct addr *peer);
+/* Is it denied by a rule that was added, not only by a built-in one? Port 0: whatever the port. What is built in does not
+ * keep clients from each other's relayed addresses (turn_settings.own), what was added does. */
+bool peer_scope_forbid(const struct peer_scope *scope, const struct addr *peer);
 
 /* May a permission, which has no port, be made for this address? */
 enum peer_verdict peer_rules_judge_ip(const struct peer_rules *rules, const struct addr *ip);

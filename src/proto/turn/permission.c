@@ -1,3 +1,4 @@
+#include "base/error.h"
 #include "proto/turn/internal.h"
 
 #include <errno.h>
@@ -51,7 +52,8 @@ void permission_refresh(struct turn_server *s, struct turn_allocation *a, const 
         p->ip.port = 0;
     }
     p->expiry_us = s->now_us + PERMISSION_LIFETIME_S * US_PER_S;
-    p->by_port = peer_scope_judge_ip(&scope, peer) == PEER_BY_PORT;
+    p->by_port = peer_scope_judge_ip(&scope, peer) != PEER_ALLOWED;
+    a->by_port |= p->by_port;
 }
 
 static void remove_at(struct turn_allocation *a, size_t i) {
@@ -70,11 +72,17 @@ void permission_judge_again(struct turn_server *s, struct turn_allocation *a) {
     struct peer_scope scope = permission_scope(s, a);
     for (size_t i = a->permission_count; i-- > 0;) {
         enum peer_verdict verdict = peer_scope_judge_ip(&scope, &a->permissions[i].ip);
-        a->permissions[i].by_port = verdict == PEER_BY_PORT;
-        if (verdict == PEER_DENIED) {
+        a->permissions[i].by_port = verdict != PEER_ALLOWED;
+        a->by_port |= a->permissions[i].by_port;
+        if (verdict == PEER_DENIED && !permission_is_own(s, &scope, &a->permissions[i].ip)) {
             remove_at(a, i);
         }
     }
+}
+
+bool permission_is_own(const struct turn_server *s, const struct peer_scope *scope, const struct addr *peer) {
+    const struct turn_own *own = &s->settings->plain.own;
+    return own->has && !peer_scope_forbid(scope, peer) && own->has(own->ctx, peer);
 }
 
 int permission_check_peer(const struct request *r, const struct addr *peer, bool with_port) {
@@ -84,6 +92,13 @@ int permission_check_peer(const struct request *r, const struct addr *peer, bool
         return 403;
     }
     return turn_relay_for(r->allocation, peer) ? 0 : 443;
+}
+
+int permission_check_data_peer(const struct request *r, const struct addr *peer, bool *own) {
+    struct peer_scope scope = permission_scope(r->server, r->allocation);
+    int code = permission_check_peer(r, peer, peer->port != 0);
+    *own = code == 403 && turn_relay_for(r->allocation, peer) && permission_is_own(r->server, &scope, peer);
+    return *own ? 0 : code;
 }
 
 /* The peers of a request, without repetition. 0, or an error code. */
@@ -99,7 +114,10 @@ static int read_peers(struct request *r, struct addr *peers, size_t *count) {
             return 400;
         }
         r->peer = peer;
-        int code = permission_check_peer(r, peer, false);
+        bool own;
+        struct addr ip = *peer;
+        ip.port = 0; /* a permission has none */
+        int code = permission_check_data_peer(r, &ip, &own);
         if (code != 0) {
             return code;
         }
@@ -142,11 +160,24 @@ int handle_create_permission(struct request *r) {
     return 0;
 }
 
-bool turn_server_send_allowed(const struct turn_server *s, const struct turn_allocation *a, const struct addr *peer) {
+enum turn_route turn_server_route(const struct turn_server *s, const struct turn_allocation *a,
+                                  const struct addr *peer) {
     const struct turn_permission *p = permission_find(a, peer);
     if (!p || !p->by_port) {
-        return p != NULL;
+        return p ? TURN_ROUTE_ANY : TURN_ROUTE_NONE;
     }
     struct peer_scope scope = permission_scope(s, a);
-    return peer_scope_allow(&scope, peer);
+    if (peer_scope_allow(&scope, peer)) {
+        return TURN_ROUTE_ANY;
+    }
+    return peer_scope_forbid(&scope, peer) ? TURN_ROUTE_NONE : TURN_ROUTE_OWN;
+}
+
+int turn_server_from_peer(const struct turn_server *s, const struct turn_allocation *a, const struct addr *peer) {
+    int how = turn_peer_to_client(a, peer);
+    if (how < 0 || !a->by_port) {
+        return how;
+    }
+    struct peer_scope scope = permission_scope(s, a);
+    return peer_scope_allow(&scope, peer) ? how : -ERR_FORBIDDEN;
 }

@@ -63,6 +63,14 @@ struct turn_alternates {
     void *ctx;
 };
 
+/* Which addresses are relayed transport addresses of this process, of whatever worker: clients may reach each other there
+ * although the built-in rules deny what is not public. */
+struct turn_own {
+    /* port 0: any port of that IP. NULL: none. */
+    bool (*has)(void *ctx, const struct addr *peer);
+    void *ctx;
+};
+
 /* A realm: whose users and secrets count. */
 struct turn_realm {
     const char *name;           /* 1..TURN_REALM_MAX bytes */
@@ -117,6 +125,7 @@ struct turn_settings {
     const struct peer_rules *peers;
     const struct peer_scopes *scopes; /* rules of realms and users (by turn_quota_name); NULL: none */
     struct turn_alternates alternates;
+    struct turn_own own;
     struct turn_quota quota; /* take may be NULL: no quota */
 };
 
@@ -257,8 +266,16 @@ bool turn_server_poll(struct turn_server *s, struct turn_output *out);
 /* ---- packet path */
 
 struct turn_allocation *turn_client_find(const struct turn_server *s, const struct five_tuple *client);
-/* May this client send to that peer: permission, and the peer rules where they differ by port. */
-bool turn_server_send_allowed(const struct turn_server *s, const struct turn_allocation *a, const struct addr *peer);
+/* How a client's data may go to a peer: permission, and the peer rules where they differ by port. */
+enum turn_route {
+    TURN_ROUTE_NONE,
+    TURN_ROUTE_OWN, /* only when it is one of our own relayed addresses, and then through no socket */
+    TURN_ROUTE_ANY,
+};
+enum turn_route turn_server_route(const struct turn_server *s, const struct turn_allocation *a,
+                                  const struct addr *peer);
+/* turn_peer_to_client for what came through a socket: where the peer rules differ by port they are asked too. */
+int turn_server_from_peer(const struct turn_server *s, const struct turn_allocation *a, const struct addr *peer);
 
 /* Data came from the five-tuple that the allocation moves to: data goes there, too, from now on. (poll) */
 void turn_server_confirm_move(struct turn_server *s, struct turn_allocation *a);

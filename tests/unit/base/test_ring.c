@@ -35,6 +35,10 @@ static void messages_come_in_order_and_a_full_ring_refuses(void **state) {
         }
         assert_null(ring_claim(r));
         for (int i = 0; i < 8; i++) {
+            assert_int_equal(*(int *)ring_peek_after(r, (size_t)i), round * 100 + i);
+        }
+        assert_null(ring_peek_after(r, 8));
+        for (int i = 0; i < 8; i++) {
             int *slot = ring_peek(r);
             assert_non_null(slot);
             assert_int_equal(*slot, round * 100 + i);

@@ -15,7 +15,7 @@ enum { SLOTS = 4 };
 struct side {
     struct loop *loop;
     struct mailbox *box;
-    unsigned taken;
+    unsigned taken, done;
     struct mail last;
     char text[16];
 };
@@ -27,6 +27,8 @@ static void take(void *ctx, const struct mail *mail) {
     memcpy(side->text, mail->data, mail->len);
 }
 
+static void done(void *ctx) { ((struct side *)ctx)->done++; }
+
 static void after_batch(void *ctx) { mailbox_after_batch(((struct side *)ctx)->box); }
 
 static struct side sender, receiver;
@@ -35,7 +37,7 @@ static void open_side(struct side *side, size_t inbox) {
     memset(side, 0, sizeof *side);
     side->loop = loop_new("test", inbox);
     assert_int_equal(mailbox_new(&side->box, side->loop, SLOTS), 0);
-    mailbox_listen(side->box, take, side);
+    mailbox_listen(side->box, &(struct mail_handlers){.take = take, .done = done, .ctx = side});
     loop_set_after_batch(side->loop, after_batch, side);
 }
 
@@ -111,6 +113,22 @@ static void what_is_owed_arrives_after_a_full_mailbox_and_in_order(void **state)
     assert_int_equal(receiver.last.from, 9);
 }
 
+/* Their data stays until all of them have been looked at. */
+static void messages_sent_as_a_batch_come_after_it_and_are_taken_as_one(void **state) {
+    (void)state;
+    struct mail mail = from_client("x");
+    for (int i = 0; i < SLOTS; i++) {
+        assert_true(mail_send_batched(sender.box, receiver.box, &mail));
+    }
+    assert_false(mail_send_batched(sender.box, receiver.box, &mail));
+    event_base_loop(loop_base(receiver.loop), EVLOOP_NONBLOCK);
+    assert_int_equal(receiver.taken, 0); /* not woken yet */
+    turn(&sender);
+    event_base_loop(loop_base(receiver.loop), EVLOOP_NONBLOCK);
+    assert_int_equal(receiver.taken, SLOTS);
+    assert_int_equal(receiver.done, 1);
+}
+
 static void nothing(void *data) { (void)data; }
 
 static void a_message_is_taken_although_the_wake_up_found_no_room(void **state) {
@@ -130,6 +148,7 @@ int main(void) {
         T(a_message_arrives_whole),
         T(a_full_mailbox_refuses_and_so_does_one_for_what_is_too_long),
         T(what_is_owed_arrives_after_a_full_mailbox_and_in_order),
+        T(messages_sent_as_a_batch_come_after_it_and_are_taken_as_one),
         T(a_message_is_taken_although_the_wake_up_found_no_room),
     };
     return cmocka_run_group_tests_name("daemon/mail", tests, NULL, NULL);

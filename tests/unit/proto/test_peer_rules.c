@@ -62,6 +62,29 @@ static void allow_beats_deny_on_a_tie(void **state) {
     peer_rules_free(rules);
 }
 
+static bool forbids(const struct peer_rules *rules, const char *text) {
+    struct addr a;
+    assert_int_equal(addr_parse(&a, text), 0);
+    return peer_scope_forbid(&(struct peer_scope){.tables = {rules}, .count = 1}, &a);
+}
+
+static void what_is_built_in_is_told_from_what_was_added(void **state) {
+    (void)state;
+    static const char *const texts[] = {"-10.1.0.0/16",      "-172.16.0.0/12", "+10.1.2.0/24",
+                                        "-192.168.0.5:3478", "+10.1.0.9:7",    NULL};
+    struct peer_rules *rules = rules_of(texts);
+    assert_false(forbids(rules, "10.0.0.1:1")); /* denied, but only by what is built in */
+    assert_false(forbids(rules, "8.8.8.8:1"));
+    assert_true(forbids(rules, "10.1.0.1:1"));
+    assert_true(forbids(rules, "10.1.0.1")); /* no port: whatever the port */
+    assert_false(forbids(rules, "10.1.2.1:1"));
+    assert_false(forbids(rules, "10.1.0.9:7"));
+    assert_true(forbids(rules, "172.16.0.1:1")); /* said again is said */
+    assert_true(forbids(rules, "192.168.0.5:3478"));
+    assert_false(forbids(rules, "192.168.0.5:3479"));
+    peer_rules_free(rules);
+}
+
 static void whole_families_can_be_denied_but_for_some(void **state) {
     (void)state;
     static const char *const texts[] = {"-0.0.0.0/0", "-::/0", "+203.0.113.7", "+2001:db8:1::/48", NULL};
@@ -242,6 +265,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(most_specific_prefix_wins_whatever_the_order),
         cmocka_unit_test(allow_beats_deny_on_a_tie),
+        cmocka_unit_test(what_is_built_in_is_told_from_what_was_added),
         cmocka_unit_test(whole_families_can_be_denied_but_for_some),
         cmocka_unit_test(malformed_rules_are_refused),
         cmocka_unit_test(ranges_are_compared_as_whole_numbers),

@@ -3,7 +3,9 @@
 #include "base/rng.h"
 #include "bench/turn_client.h"
 #include "config/config.h"
+#include "base/metrics.h"
 #include "net/loop.h"
+#include "net/owners.h"
 #include "net/udp.h"
 #include "proto/demux/demux.h"
 #include "proto/stun/stun.h"
@@ -53,17 +55,24 @@ void *__wrap_realloc(void *p, size_t n) {
 
 /* ---- a relay with one listener, a client and a peer ---- */
 
+/* A client: its socket and its machine. */
+struct end {
+    struct udp_socket socket;
+    struct turn_client *machine;
+};
+
 struct world {
     struct loop *loop;
     struct udp_io *io;
     struct relay_ports *ports;
+    struct owners *owners;
     const struct relay_settings *settings;
     struct relay *relay;
-    struct udp_socket listener, client, peer;
+    struct udp_socket listener, peer;
+    struct end client, other;
     struct event *event;
     struct udp_io *own_io; /* of the client and the peer */
     struct stun_crypto *crypto;
-    struct turn_client *machine;
 };
 
 static void on_listener(evutil_socket_t fd, short events, void *arg) {
@@ -120,13 +129,16 @@ static void world_open(struct world *w) {
     w->io = udp_io_new();
     w->own_io = udp_io_new();
     w->ports = relay_ports_new();
+    w->owners = owners_new();
     w->crypto = stun_crypto_new();
-    assert_true(w->loop && w->io && w->own_io && w->ports && w->crypto);
+    assert_true(w->loop && w->io && w->own_io && w->ports && w->owners && w->crypto);
     make_settings(w);
-    struct relay_options options = {.loop = w->loop, .io = w->io, .ports = w->ports, .hooks = {.lookup_user = no_user}};
+    struct relay_options options = {
+        .loop = w->loop, .io = w->io, .ports = w->ports, .owners = w->owners, .hooks = {.lookup_user = no_user}};
     assert_int_equal(relay_new(&w->relay, &options, w->settings), 0);
     open_socket(&w->listener);
-    open_socket(&w->client);
+    open_socket(&w->client.socket);
+    open_socket(&w->other.socket);
     open_socket(&w->peer);
     assert_int_equal(relay_add_listener(w->relay, &w->listener), 0);
     w->event = event_new(loop_base(w->loop), w->listener.fd, EV_READ | EV_PERSIST, on_listener, w);
@@ -134,14 +146,17 @@ static void world_open(struct world *w) {
 }
 
 static void world_close(struct world *w) {
-    turn_client_free(w->machine);
+    turn_client_free(w->client.machine);
+    turn_client_free(w->other.machine);
     event_free(w->event);
     relay_free(w->relay);
     udp_socket_close(&w->listener);
-    udp_socket_close(&w->client);
+    udp_socket_close(&w->client.socket);
+    udp_socket_close(&w->other.socket);
     udp_socket_close(&w->peer);
     relay_settings_unref(w->settings);
     relay_ports_free(w->ports);
+    owners_free(w->owners);
     stun_crypto_free(w->crypto);
     udp_io_free(w->io);
     udp_io_free(w->own_io);
@@ -149,26 +164,26 @@ static void world_close(struct world *w) {
 }
 
 /* Moves the client machine's messages until it is in that state. */
-static void reach(struct world *w, enum turn_client_state wanted) {
-    for (int i = 0; i < TRIES && turn_client_state(w->machine) != wanted; i++) {
+static void reach(struct world *w, struct end *end, enum turn_client_state wanted) {
+    for (int i = 0; i < TRIES && turn_client_state(end->machine) != wanted; i++) {
         struct udp_packet *packets;
         const uint8_t *message;
         size_t len;
-        while ((message = turn_client_poll(w->machine, &len)) != NULL) {
-            udp_io_send_copy(w->own_io, &w->client, message, len, &w->listener.local, NULL);
+        while ((message = turn_client_poll(end->machine, &len)) != NULL) {
+            udp_io_send_copy(w->own_io, &end->socket, message, len, &w->listener.local, NULL);
         }
         udp_io_flush(w->own_io);
         pump(w);
-        unsigned count = udp_io_receive(w->own_io, &w->client, &packets);
+        unsigned count = udp_io_receive(w->own_io, &end->socket, &packets);
         for (unsigned k = 0; k < count; k++) {
-            turn_client_input(w->machine, packets[k].data, packets[k].len, clock_now_us());
+            turn_client_input(end->machine, packets[k].data, packets[k].len, clock_now_us());
         }
         udp_io_flush(w->own_io);
     }
-    assert_int_equal(turn_client_state(w->machine), wanted);
+    assert_int_equal(turn_client_state(end->machine), wanted);
 }
 
-static void bind_channel(struct world *w) {
+static void allocate(struct world *w, struct end *end) {
     static char user[64];
     static char password[STUN_PASSWORD_BYTES];
     int len = snprintf(user, sizeof user, "%llu:tester", (unsigned long long)clock_wall_s() + 600);
@@ -180,12 +195,28 @@ static void bind_channel(struct world *w) {
                                         .lifetime_s = 600,
                                         .relay_family = AF_INET,
                                         .random = rng_bytes};
-    w->machine = turn_client_new(&config);
-    assert_non_null(w->machine);
-    turn_client_allocate(w->machine, clock_now_us());
-    reach(w, TURN_CLIENT_ALLOCATED);
-    turn_client_bind(w->machine, &w->peer.local, CHANNEL, clock_now_us());
-    reach(w, TURN_CLIENT_READY);
+    end->machine = turn_client_new(&config);
+    assert_non_null(end->machine);
+    turn_client_allocate(end->machine, clock_now_us());
+    reach(w, end, TURN_CLIENT_ALLOCATED);
+}
+
+static void bind_peer(struct world *w, struct end *end, const struct addr *peer) {
+    turn_client_bind(end->machine, peer, CHANNEL, clock_now_us());
+    reach(w, end, TURN_CLIENT_READY);
+}
+
+static void bind_channel(struct world *w) {
+    allocate(w, &w->client);
+    bind_peer(w, &w->client, &w->peer.local);
+}
+
+/* Two clients whose peers are each other's relayed addresses. */
+static void bind_clients(struct world *w) {
+    allocate(w, &w->client);
+    allocate(w, &w->other);
+    bind_peer(w, &w->client, turn_client_relayed(w->other.machine));
+    bind_peer(w, &w->other, turn_client_relayed(w->client.machine));
 }
 
 /* Sends a batch and counts what arrives on the other side, checking length and content. */
@@ -213,8 +244,10 @@ static unsigned carry(struct world *w, struct udp_socket *from, const struct add
 }
 
 static void both_ways(struct world *w) {
-    assert_int_equal(carry(w, &w->client, &w->listener.local, &w->peer, 0), BATCH);
-    assert_int_equal(carry(w, &w->peer, turn_client_relayed(w->machine), &w->client, TURN_CHANNEL_HEADER_BYTES), BATCH);
+    assert_int_equal(carry(w, &w->client.socket, &w->listener.local, &w->peer, 0), BATCH);
+    assert_int_equal(
+        carry(w, &w->peer, turn_client_relayed(w->client.machine), &w->client.socket, TURN_CHANNEL_HEADER_BYTES),
+        BATCH);
 }
 
 static void a_million_packets_allocate_nothing(void **state) {
@@ -238,11 +271,11 @@ static void an_allocation_gives_its_port_back(void **state) {
     (void)state;
     world_open(&w);
     bind_channel(&w);
-    uint16_t port = turn_client_relayed(w.machine)->port;
+    uint16_t port = turn_client_relayed(w.client.machine)->port;
     assert_int_equal(relay_session_count(w.relay), 1);
     assert_int_equal(relay_ports_owner(w.ports, AF_INET, port), 0);
-    turn_client_release(w.machine, clock_now_us());
-    reach(&w, TURN_CLIENT_RELEASED);
+    turn_client_release(w.client.machine, clock_now_us());
+    reach(&w, &w.client, TURN_CLIENT_RELEASED);
     pump(&w);
     assert_int_equal(relay_session_count(w.relay), 0);
     assert_int_equal(relay_ports_owner(w.ports, AF_INET, port), RELAY_PORT_FREE);
@@ -264,7 +297,7 @@ static void a_killed_session_relays_nothing(void **state) {
     assert_int_equal(relay_session_kill(w.relay, session.id), -ENOENT);
     uint8_t message[TURN_CHANNEL_HEADER_BYTES + 4] = {0};
     turn_channel_header_write(message, CHANNEL, 4);
-    udp_io_send(w.own_io, &w.client, message, sizeof message, &w.listener.local, NULL);
+    udp_io_send(w.own_io, &w.client.socket, message, sizeof message, &w.listener.local, NULL);
     udp_io_flush(w.own_io);
     struct udp_packet *packets;
     for (int i = 0; i < 100; i++) {
@@ -274,9 +307,109 @@ static void a_killed_session_relays_nothing(void **state) {
     world_close(&w);
 }
 
+/* ChannelData of one client comes out at the other as ChannelData, after its own header. */
+static unsigned carry_over(struct world *w, struct end *from, struct end *to) {
+    static uint8_t message[TURN_CHANNEL_HEADER_BYTES + PAYLOAD];
+    unsigned arrived = 0;
+    memset(message, 0x5a, sizeof message);
+    turn_channel_header_write(message, CHANNEL, PAYLOAD);
+    for (int i = 0; i < BATCH; i++) {
+        udp_io_send(w->own_io, &from->socket, message, sizeof message, &w->listener.local, NULL);
+    }
+    udp_io_flush(w->own_io);
+    for (int i = 0; i < TRIES && arrived < BATCH; i++) {
+        struct udp_packet *packets;
+        pump(w);
+        unsigned count = udp_io_receive(w->own_io, &to->socket, &packets);
+        for (unsigned k = 0; k < count; k++) {
+            arrived += packets[k].len == sizeof message && memcmp(packets[k].data, message, sizeof message) == 0;
+        }
+        udp_io_flush(w->own_io);
+    }
+    return arrived;
+}
+
+static void clients_by_turns(struct world *w) {
+    assert_int_equal(carry_over(w, &w->client, &w->other), BATCH);
+    assert_int_equal(carry_over(w, &w->other, &w->client), BATCH);
+}
+
+static void a_million_packets_between_relayed_addresses_allocate_nothing(void **state) {
+    struct world w;
+    (void)state;
+    world_open(&w);
+    bind_clients(&w);
+    clients_by_turns(&w);
+    unsigned long before = allocations;
+    int64_t handed = metrics_read(METRIC_RELAY_HANDOFFS_DIRECT);
+    for (int done = 0; done < PACKETS; done += 2 * BATCH) {
+        clients_by_turns(&w);
+    }
+    assert_int_equal(allocations - before, 0);
+    assert_int_equal(metrics_read(METRIC_RELAY_HANDOFFS_DIRECT) - handed, PACKETS);
+    world_close(&w);
+}
+
+static void a_packet_between_relayed_addresses_counts_on_both_sides(void **state) {
+    struct world w;
+    struct relay_session sessions[2];
+    uint32_t cursor = 0;
+    (void)state;
+    world_open(&w);
+    bind_clients(&w);
+    assert_int_equal(carry_over(&w, &w.client, &w.other), BATCH);
+    assert_int_equal(relay_sessions(w.relay, &cursor, sessions, 2), 2);
+    int sender = addr_equal(&sessions[0].client.remote, &w.client.socket.local) ? 0 : 1;
+    assert_int_equal(sessions[sender].packets_from_client, BATCH);
+    assert_int_equal(sessions[sender].packets_to_client, 0);
+    assert_int_equal(sessions[1 - sender].bytes_to_client, BATCH * PAYLOAD);
+    assert_int_equal(sessions[1 - sender].packets_from_client, 0);
+    world_close(&w);
+}
+
+/* The receiver has not said that it wants to hear the sender. */
+static void without_the_receivers_permission_nothing_passes(void **state) {
+    struct world w;
+    struct udp_packet *packets;
+    uint8_t message[TURN_CHANNEL_HEADER_BYTES + 4] = {0};
+    (void)state;
+    world_open(&w);
+    allocate(&w, &w.client);
+    allocate(&w, &w.other);
+    bind_peer(&w, &w.client, turn_client_relayed(w.other.machine));
+    int64_t dropped = metrics_read(METRIC_RELAY_DROPPED_PERMISSION);
+    turn_channel_header_write(message, CHANNEL, 4);
+    udp_io_send(w.own_io, &w.client.socket, message, sizeof message, &w.listener.local, NULL);
+    udp_io_flush(w.own_io);
+    for (int i = 0; i < 100; i++) {
+        pump(&w);
+        assert_int_equal(udp_io_receive(w.own_io, &w.other.socket, &packets), 0);
+    }
+    assert_int_equal(metrics_read(METRIC_RELAY_DROPPED_PERMISSION) - dropped, 1);
+    world_close(&w);
+}
+
+/* A client that is its own peer gets each packet once. */
+static void a_loop_through_one_relayed_address_ends_at_its_client(void **state) {
+    struct world w;
+    (void)state;
+    world_open(&w);
+    allocate(&w, &w.client);
+    bind_peer(&w, &w.client, turn_client_relayed(w.client.machine));
+    int64_t handed = metrics_read(METRIC_RELAY_HANDOFFS_DIRECT);
+    assert_int_equal(carry_over(&w, &w.client, &w.client), BATCH);
+    pump(&w);
+    assert_int_equal(metrics_read(METRIC_RELAY_HANDOFFS_DIRECT) - handed, BATCH);
+    world_close(&w);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_million_packets_allocate_nothing),
+        cmocka_unit_test(a_million_packets_between_relayed_addresses_allocate_nothing),
+        cmocka_unit_test(a_packet_between_relayed_addresses_counts_on_both_sides),
+        cmocka_unit_test(without_the_receivers_permission_nothing_passes),
+        cmocka_unit_test(a_loop_through_one_relayed_address_ends_at_its_client),
         cmocka_unit_test(an_allocation_gives_its_port_back),
         cmocka_unit_test(a_killed_session_relays_nothing),
     };
