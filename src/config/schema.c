@@ -175,7 +175,7 @@ const struct config_key config_keys[] = {
         .doc = "HTTP over TLS, and TURN over TLS on the same ports. Set it to 443 when no other web server runs on this host: "
                "clients are then told of TURN there, too, which passes most firewalls."),
     KEY(http, public_url, "public-url", URL, .max = 1024, .words = "http https",
-        .doc = "The address under which browsers reach this server, when a proxy makes it differ. It may have a path."),
+        .doc = "The address under which browsers reach this server, when a proxy makes it differ. It may have a path, which the proxy takes off."),
     KEY(http, allowed_origin, "allowed-origin", ORIGINS, .max = MANY,
         .doc = "Origins of other web pages that may use signaling and the credential endpoints. "
                "The server's own page always may. An asterisk allows every page."),

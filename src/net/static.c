@@ -99,15 +99,16 @@ static int open_beneath(int root, const char *path) {
 
 static bool has_hidden_part(const char *path) { return path[0] == '.' || strstr(path, "/.") != NULL; }
 
-/* The file a path means. -ENOENT for what is not served. */
+/* The file a path means. -ENOENT for what is not served. Pages of rooms lie one deeper than the first page, and what they
+ * load is named relative to them: so the app works below any path of a proxy's. */
 static int file_path(char *out, const char *path) {
     size_t len = strlen(path);
-    bool is_app = len == 0 || (strncmp(path, "r/", 2) == 0 && !strchr(path + 2, '/') && path[2]);
-    bool is_folder = len > 0 && path[len - 1] == '/';
+    bool is_room = strncmp(path, "r/", 2) == 0 && !strchr(path + 2, '/') && path[2];
+    bool is_folder = len == 0 || path[len - 1] == '/';
     if (has_hidden_part(path) || len + sizeof "index.html" > PATH_BYTES) {
         return -ENOENT;
     }
-    snprintf(out, PATH_BYTES, "%s%s", is_app ? "" : path, is_app || is_folder ? "index.html" : "");
+    snprintf(out, PATH_BYTES, "%s%s", is_room ? "room.html" : path, is_folder ? "index.html" : "");
     return 0;
 }
 

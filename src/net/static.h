@@ -9,7 +9,7 @@ struct static_site;
 int static_site_new(struct static_site **out, const char *root);
 void static_site_free(struct static_site *site);
 
-/* An http_handler for {"GET", "/{path*}", static_site_handle, site}; add it last. "/" and "/r/{room}" give
+/* An http_handler for {"GET", "/{path*}", static_site_handle, site}; add it last. "/r/{room}" gives room.html, "/"
  * index.html; a folder gives its index.html; unknown names, names starting with a dot, and anything that
  * would leave the root (also by symbolic links) give 404. */
 void static_site_handle(void *site, struct http_request *req);

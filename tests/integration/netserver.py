@@ -30,6 +30,7 @@ def web_root(folder):
     (web / "sdk" / "1.0.0").mkdir(parents=True)
     (web / "dir").mkdir()
     (web / "index.html").write_text("<!doctype html><title>app</title>")
+    (web / "room.html").write_text("<!doctype html><title>room</title>")
     (web / "dir" / "index.html").write_text("folder")
     (web / "app.js").write_text("export {};")
     (web / "app.css").write_text("body{}")

@@ -56,8 +56,9 @@ export class MockServer {
       return json(response, { token: JSON.stringify({ room, identity, name }), identity });
     }
     let path = normalize(url.pathname);
-    if (path === '/' || path.startsWith('/r/')) path = '/index.html';
-    if (!/^\/(index\.html|app\/|sdk\/|example\/)/.test(path)) return response.writeHead(404).end();
+    if (path === '/') path = '/index.html';
+    if (path.startsWith('/r/')) path = '/room.html';
+    if (!/^\/(index\.html|room\.html|app\/|sdk\/|example\/)/.test(path)) return response.writeHead(404).end();
     try {
       const data = await readFile(join(WEB, path));
       response.writeHead(200, { 'content-type': TYPES[extname(path)] ?? 'application/octet-stream', 'content-security-policy': CSP });
