@@ -64,9 +64,10 @@ void dtls_peer_close(struct dtls_peer *peer) {
 /* ---- time */
 
 static void schedule(struct dtls_peer *peer) {
-    uint64_t delay = HOUSEKEEPING_US;
+    uint64_t now = loop_now_us(peer->server->options.loop);
+    uint64_t idle = now > peer->used_us ? now - peer->used_us : 0;
+    uint64_t delay = idle < HOUSEKEEPING_US ? HOUSEKEEPING_US - idle : HOUSEKEEPING_US;
     if (!peer->open) {
-        uint64_t now = loop_now_us(peer->server->options.loop);
         uint64_t deadline = peer->started_us + HANDSHAKE_US;
         uint64_t again = dtls_session_delay_us(peer->session);
         delay = deadline > now ? deadline - now : 0;
