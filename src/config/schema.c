@@ -149,7 +149,7 @@ const struct config_key config_keys[] = {
     KEY(auth, credential_lifetime_us, "credential-lifetime", DURATION, .fallback = "12h", .min = MINUTE, .max = 30 * DAY,
         .doc = "How long handed-out credentials may be used to begin a session."),
     KEY(auth, strict_expiry, "strict-expiry", BOOL, .fallback = "no",
-        .doc = "Whether an expired credential also ends a running session at its next refresh."),
+        .doc = "Whether an expired credential also ends a running session at its next refresh, and permits nothing new before."),
     KEY(auth, sha256, "sha256", BOOL, .fallback = "yes",
         .doc = "Whether SHA-256 is offered beside SHA-1 (RFC 8489). Browsers use SHA-1 only."),
     KEY(auth, development, "development", BOOL, .fallback = "no",

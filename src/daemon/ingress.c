@@ -86,6 +86,9 @@ void ingress_take_mail(void *worker, const struct mail *mail) {
         steer_forget(w->steer, &mail->client);
         relay_client_gone(w->relay, &mail->client);
         break;
+    case MAIL_CLOSE:
+        relay_close(w->relay, &mail->client, mail->from);
+        break;
     case MAIL_OWNER:
         take_owner(w, mail);
         break;
@@ -152,6 +155,15 @@ int ingress_hand_off(void *worker, unsigned owner, const struct relay_handed *ha
                         .data = handed->data,
                         .len = handed->len};
     return to && mail_send_batched(w->mail, to, &mail) ? 0 : -ENOBUFS;
+}
+
+void ingress_close(void *worker, const struct five_tuple *client) {
+    struct worker *w = worker;
+    struct mailbox *to = other_worker(w, steer_find(w->steer, client, loop_now_us(w->loop)));
+    struct mail mail = {.kind = MAIL_CLOSE, .from = w->number, .client = *client};
+    if (to) {
+        mail_owe(w->mail, to, &mail);
+    }
 }
 
 void ingress_gone(void *worker, unsigned owner, const struct five_tuple *client) {

@@ -15,6 +15,7 @@ enum mail_kind {
     MAIL_FROM_CLIENT, /* to the worker that owns the session */
     MAIL_TO_CLIENT,   /* to the worker that has the client's connection */
     MAIL_GONE,        /* that connection has ended */
+    MAIL_CLOSE,       /* to the worker that has it: close it */
     MAIL_OWNER,       /* to the worker that a flow arrives at: whose it is */
     MAIL_HANDED,      /* to the worker that owns a relayed address, from another relayed address */
 };

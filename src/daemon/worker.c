@@ -145,6 +145,7 @@ int worker_prepare(struct worker *w, const struct worker_shared *shared, const s
                   .lookup_user = lookup_user,
                   .forward = ingress_forward,
                   .deliver = ingress_deliver,
+                  .close = ingress_close,
                   .gone = ingress_gone,
                   .ended = session_ended,
                   .hand_off = ingress_hand_off,

@@ -123,6 +123,8 @@ void relay_port_errors(struct relay_port *port);
 
 /* stream.c */
 struct relay_stream *relay_stream_find(const struct relay *relay, const struct five_tuple *tuple);
+/* Closes a client's connection, wherever it is. */
+void relay_stream_end(struct relay *relay, const struct five_tuple *client);
 void relay_streams_expire(struct relay *relay, uint64_t now_us);
 
 /* sessions.c */

@@ -47,6 +47,8 @@ struct relay_hooks {
     void (*deliver)(void *ctx, const struct five_tuple *client, const void *data, size_t len);
     /* Passes a payload to the worker that owns handed->to, which calls relay_take. Copies. -ENOBUFS: too many wait. */
     int (*hand_off)(void *ctx, unsigned worker, const struct relay_handed *handed);
+    /* Another worker's connection of that client shall be closed: its session was killed. */
+    void (*close)(void *ctx, const struct five_tuple *client);
     /* A connection ended whose messages were forwarded to that worker. */
     void (*gone)(void *ctx, unsigned worker, const struct five_tuple *client);
     /* A session has ended; borrowed. May be NULL. */
@@ -98,6 +100,8 @@ struct relay_delivery {
     size_t len;
 };
 void relay_deliver(struct relay *relay, const struct relay_delivery *delivery);
+/* Closes a client's connection of ours, if it is still that worker's. */
+void relay_close(struct relay *relay, const struct five_tuple *client, unsigned from);
 /* Whose what comes from this connection of ours is from now on. */
 void relay_set_owner(struct relay *relay, const struct five_tuple *client, unsigned worker);
 /* For net/tcp: STUN/TURN streams. */

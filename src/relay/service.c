@@ -105,12 +105,17 @@ static void forward(struct relay *relay, const struct turn_output *out) {
 static void handle_event(struct relay *relay, const struct turn_output *out) {
     if (out->event.event == TURN_EVENT_CREATED || out->event.event == TURN_EVENT_MOVED) {
         link_allocation(relay, out->allocation);
+    }
+    if (out->event.event == TURN_EVENT_CREATED) {
         relay_limits_begin(relay, out->allocation);
     }
     relay_report_event(relay, out);
     if (out->event.event == TURN_EVENT_DELETED) {
         relay_limits_end(relay, out->allocation);
         relay_session_forget(out->allocation);
+    }
+    if (out->event.event == TURN_EVENT_DELETED && out->event.reason == TURN_REASON_KILLED) {
+        relay_stream_end(relay, &out->client);
     }
 }
 

@@ -134,6 +134,23 @@ static void stream_close(struct relay_stream *stream) {
     }
 }
 
+void relay_close(struct relay *relay, const struct five_tuple *client, unsigned from) {
+    struct relay_stream *stream = relay_stream_find(relay, client);
+    if (stream && stream->owner == (int)from) {
+        stream_close(stream);
+    }
+}
+
+void relay_stream_end(struct relay *relay, const struct five_tuple *client) {
+    const struct relay_hooks *hooks = &relay->options.hooks;
+    struct relay_stream *stream = relay_stream_find(relay, client);
+    if (stream && stream->owner == RELAY_OWN) {
+        stream_close(stream);
+    } else if (!stream && client->transport != TRANSPORT_UDP && hooks->close) {
+        hooks->close(hooks->ctx, client);
+    }
+}
+
 void relay_streams_expire(struct relay *relay, uint64_t now_us) {
     LIST_FOREACH_SAFE(node, after, &relay->idle_streams) {
         struct relay_stream *stream = LIST_ENTRY(node, struct relay_stream, node);

@@ -1,5 +1,6 @@
 """Clients that change their address or port and keep their allocation (RFC 8016)."""
 import concurrent.futures
+import json
 import socket
 import ssl
 import struct
@@ -14,7 +15,7 @@ from turnoutd import Turnout
 
 CHANNEL = stun.CHANNEL_FIRST
 ASK = (stun.MOBILITY_TICKET, b"")
-MOBILE = {**peers.LOOPBACK_PEERS, "mobility": "yes", "user-quota": "unlimited"}
+MOBILE = {**peers.LOOPBACK_PEERS, "mobility": "yes", "user-quota": "unlimited", "user-bandwidth": "1G"}
 CLIENTS, MESSAGES = 4, 40
 RATE = 200  # packets per second each way, under traffic
 
@@ -275,6 +276,38 @@ def a_connection_of_another_worker_that_ends_without_a_ticket_is_the_end():
             assert first.refresh(0).ok
             first.close()
         assert steered(t) > before, "every token happened to arrive at its owner"
+
+
+def kills(transport):
+    """By its id, while it is at home and after it has moved, perhaps to another worker."""
+    with Turnout(tls=True, server={"workers": 2}, relay=MOBILE) as t:
+        before = steered(t)
+        for moves in [0] + 12 * [1]:
+            client = connect(t, "udp" if moves else transport, t.credentials())
+            proof = ticket(client.allocate(ASK))
+            if moves:
+                old, client = client, connect(t, transport, (client.user, client.password))
+                ticket(client.refresh(600, proof))
+                client.send_channel(CHANNEL, b"x")
+                tap.wait_for(lambda: t.metrics()[f'turnout_turn_allocations{{transport="{transport}"}}'] == 1, 3, "the move")
+                old.close()
+            session = json.loads(t.ctl("sessions", "list", "--json").stdout)
+            session = session if isinstance(session, list) else session["data"]
+            assert len(session) == 1 and session[0]["transport"] == transport, session
+            t.ctl("sessions", "kill", session[0]["id"])
+            t.expect_allocations(0)
+            if transport == "udp":
+                assert client.refresh().error == 437
+            else:
+                assert client.link.receive(3) == b"", "the connection lives on"
+            client.close()
+            with stun.TurnClient(t.udp, (client.user, client.password)) as other:
+                assert other.refresh(600, proof).error == 437  # and its ticket is worth nothing
+        assert steered(t) > before, "no move came to the other worker"
+
+
+for name in ("udp", "tcp", "tls", "dtls"):
+    tap.case(f"a session is killed wherever it is, {name}", kills, name)
 
 
 @tap.test

@@ -139,18 +139,6 @@ static void expired_zero_and_malformed_ephemeral_names_are_refused(void **state)
     assert_int_equal(turn_server_count(w.server), 0);
 }
 
-static void refresh_outlives_the_credential_unless_expiry_is_strict(void **state) {
-    (void)state;
-    client_set_ephemeral(&c, "north", w.now.wall_s + 100, "carol");
-    assert_int_equal(client_allocate(&c), 0);
-    world_sleep(&w, 200);
-    assert_int_equal(client_refresh(&c, 600), 0);
-    w.settings.strict_expiry = true;
-    assert_int_equal(world_configure(&w), 0);
-    assert_int_equal(client_refresh(&c, 600), 401);
-    assert_true(world_saw(&w, TURN_EVENT_DENIED, TURN_REASON_EXPIRED));
-}
-
 static void old_and_new_secrets_verify_while_both_are_configured(void **state) {
     (void)state;
     struct client d;
@@ -455,7 +443,6 @@ int main(void) {
         T(wrong_password_gets_401),
         T(missing_user_realm_or_nonce_gets_400),
         T(expired_zero_and_malformed_ephemeral_names_are_refused),
-        T(refresh_outlives_the_credential_unless_expiry_is_strict),
         T(old_and_new_secrets_verify_while_both_are_configured),
         T(refresh_goes_on_after_the_realm_changed),
         T(nonce_from_another_address_gets_438),

@@ -158,6 +158,43 @@ static void many_allocations_end_in_one_timeout(void **state) {
     assert_true(turn_server_deadline(w.server) == UINT64_MAX);
 }
 
+static void refresh_outlives_the_credential_unless_expiry_is_strict(void **state) {
+    (void)state;
+    assert_int_equal(client_refresh(&c, 0), 0);
+    client_set_ephemeral(&c, "north", w.now.wall_s + 100, "carol");
+    assert_int_equal(client_allocate(&c), 0);
+    world_sleep(&w, 200);
+    assert_int_equal(client_refresh(&c, 600), 0);
+    w.settings.strict_expiry = true;
+    assert_int_equal(world_configure(&w), 0);
+    assert_int_equal(client_permit(&c, "203.0.113.9:5000"), 401);
+    assert_int_equal(turn_server_count(w.server), 1);
+    assert_int_equal(client_refresh(&c, 600), 401);
+    assert_true(world_saw(&w, TURN_EVENT_DENIED, TURN_REASON_EXPIRED));
+    assert_true(world_saw(&w, TURN_EVENT_DELETED, TURN_REASON_EXPIRED));
+    assert_int_equal(turn_server_count(w.server), 0);
+    assert_int_equal(w.total, 0);
+    assert_int_equal(w.open_relays, 0);
+}
+
+static void nobody_elses_expired_credential_ends_a_session(void **state) {
+    (void)state;
+    struct client d;
+    w.settings.strict_expiry = true;
+    assert_int_equal(world_configure(&w), 0);
+    assert_int_equal(client_refresh(&c, 0), 0);
+    client_set_ephemeral(&c, "north", w.now.wall_s + 500, "carol");
+    assert_int_equal(client_allocate(&c), 0);
+    d = c; /* on the same five-tuple */
+    client_set_ephemeral(&d, "north", w.now.wall_s + 100, "eve");
+    world_sleep(&w, 200);
+    assert_int_equal(client_refresh(&d, 600), 401);
+    snprintf(d.user, sizeof d.user, "%s", c.user); /* his name, not his password */
+    world_sleep(&w, 350);
+    assert_int_equal(client_refresh(&d, 600), 401);
+    assert_int_equal(turn_server_count(w.server), 1);
+}
+
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void) {
@@ -171,6 +208,8 @@ int main(void) {
         T(channel_bind_refreshes_channel_and_permission),
         T(channels_expire_each_at_its_own_time),
         T(many_allocations_end_in_one_timeout),
+        T(refresh_outlives_the_credential_unless_expiry_is_strict),
+        T(nobody_elses_expired_credential_ends_a_session),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

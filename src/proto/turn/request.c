@@ -134,8 +134,17 @@ static int check_owner(const struct request *r) {
     return auth_user_equals(r, r->allocation->user) ? 0 : 441;
 }
 
+/* With strict expiry a session does not outlive the Refresh that its credential is too old for. */
+static void end_expired(struct request *r) {
+    struct turn_allocation *a = r->allocation;
+    if (r->msg->method == STUN_REFRESH && r->reason == TURN_REASON_EXPIRED && a && auth_user_equals(r, a->user)) {
+        allocation_end(r->server, a, TURN_REASON_EXPIRED);
+    }
+}
+
 static int run(struct request *r, const struct method *m) {
     int code = m->open ? 0 : auth_verify(r);
+    end_expired(r);
     if (code == 0) {
         code = check_unknown(r);
     }
