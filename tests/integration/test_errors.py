@@ -1,5 +1,6 @@
 """What goes wrong gives the standard's error, a log line with its reason and a metric."""
 import contextlib
+import json
 import os
 import signal
 import socket
@@ -116,6 +117,25 @@ def the_users_quota_gets_486_and_comes_back():
             assert bob.allocate().ok, "another user has a quota of his own"
         assert clients[0].refresh(0).ok
         assert clients[2].allocate().ok, "an ended allocation gives its share back"
+
+
+@tap.test
+def a_quota_lowered_below_its_use_ends_nothing():
+    relay = {**peers.LOOPBACK_PEERS, "user-quota": 6}
+    with Turnout(relay=relay) as t, contextlib.ExitStack() as stack:
+        clients = [stack.enter_context(stun.TurnClient(t.udp, t.credentials("ann"))) for _ in range(7)]
+        assert all(c.allocate().ok for c in clients[:6])
+        workers = {s["worker"] for s in json.loads(t.ctl("sessions", "list", "--json").stdout)}
+        t.mark_log()
+        t.write_config(relay={"user-quota": 2, "total-quota": 3})
+        t.signal(signal.SIGHUP)
+        t.expect_log("reloaded")
+        assert t.allocations() == 6 and all(c.refresh(600).ok for c in clients[:6]), workers
+        with Expect(t, "quota"):
+            refused(clients[6].allocate(), 508)
+        for gone, code in ((0, 508), (1, 508), (2, 508), (3, 486), (4, 0)):
+            assert clients[gone].refresh(0).ok
+            assert clients[6].allocate().error == code, (gone, code)
 
 
 @tap.test
