@@ -93,7 +93,8 @@ class Turnoutd:
 
     def __init__(self, prefix=(), host=HOST, tls=False):
         relay = {"allow-peer": ["127.0.0.0/8", "::1/128"], "user-quota": "unlimited"}
-        self.daemon = Turnout(host=host, prefix=prefix, tls=tls, server={"workers": 1}, relay=relay,
+        listen = {"challenge-rate": "unlimited", "handshake-rate": "unlimited", "source-connections": "unlimited"}
+        self.daemon = Turnout(host=host, prefix=prefix, tls=tls, server={"workers": 1}, relay=relay, listen=listen,
                               log={"level": "error"})
         self.address = self.daemon.tls if tls else self.daemon.udp
 
