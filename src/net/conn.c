@@ -25,6 +25,7 @@ struct conn {
     size_t partial_len;
     struct event on_end; /* closed() comes from the loop */
     bool closing;
+    bool paused;
     bool flush;
 };
 
@@ -63,7 +64,7 @@ static void on_end(evutil_socket_t fd, short events, void *arg) {
 /* Hands over every whole frame. Returns the number of bytes used, or -EBADMSG. */
 static long deliver(struct conn *c, const uint8_t *data, size_t len) {
     size_t used = 0;
-    while (used < len && !c->closing) {
+    while (used < len && !c->closing && !c->paused) {
         struct stun_frame frame;
         int rc = stun_frame_next(&frame, data + used, len - used);
         if (rc == -EAGAIN) {
@@ -117,7 +118,7 @@ static void on_readable(void *ctx) {
     struct conn *c = ctx;
     long budget = TCP_READ_BUDGET;
     loop_refresh_now(c->tcp->loop);
-    while (budget > 0 && !c->closing) {
+    while (budget > 0 && !c->closing && !c->paused) {
         long n = read_step(c);
         if (n == -EAGAIN) {
             return;
@@ -132,7 +133,7 @@ static void on_readable(void *ctx) {
         }
         budget -= n;
     }
-    if (!c->closing) {
+    if (!c->closing && !c->paused) {
         stream_again(c->stream);
     }
 }
@@ -157,7 +158,47 @@ int conn_send(struct conn *c, const void *data, size_t len) {
     return stream_write(c->stream, data, len);
 }
 
+int conn_send_alone(struct conn *c, const void *data, size_t len) {
+    stream_flush(c->stream);
+    int rc = conn_send(c, data, len);
+    if (rc == 0) {
+        stream_flush(c->stream);
+    }
+    return rc;
+}
+
 void conn_close(struct conn *c, int flush) { conn_end(c, flush != 0); }
+
+void conn_pause(struct conn *c) {
+    c->paused = true;
+    stream_pause(c->stream);
+}
+
+/* What was read beyond the last frame goes back to where it came from. */
+static int unread_rest(struct conn *c) {
+    int rc = stream_unread(c->stream, c->partial, c->partial_len);
+    if (rc < 0) {
+        conn_end(c, false);
+        return rc;
+    }
+    return keep_rest(c, NULL, 0);
+}
+
+void conn_resume(struct conn *c) {
+    if (c->paused && !c->closing && unread_rest(c) == 0) {
+        c->paused = false;
+        stream_resume(c->stream);
+    }
+}
+
+struct stream *conn_detach(struct conn *c) {
+    struct stream *stream = c->stream;
+    if (c->closing || unread_rest(c) < 0) {
+        return NULL;
+    }
+    conn_free(c);
+    return stream;
+}
 
 void conn_start(struct tcp *tcp, struct stream *stream, const struct five_tuple *tuple) {
     struct conn *c = calloc(1, sizeof *c);
@@ -176,7 +217,7 @@ void conn_start(struct tcp *tcp, struct stream *stream, const struct five_tuple 
         return;
     }
     stream_set_owner(stream, &framing, c);
-    if (!c->closing) { /* opened() may have changed its mind */
+    if (!c->closing && !c->paused) { /* opened() may have changed its mind */
         stream_resume(stream);
         stream_again(stream);
     }

@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 struct conn;
+struct stream;
 
 /* What the owner of the stream protocol is told. All on the worker's thread. */
 struct conn_handlers {
@@ -25,6 +26,17 @@ struct conn_handlers {
 int conn_send(struct conn *conn, const void *data, size_t len);
 /* The name that the client's TLS handshake asked for (SNI); NULL: none, or no TLS. Valid as long as the connection. */
 const char *conn_server_name(const struct conn *conn);
+/* The same, at once and, if the line is free, in a TLS record of its own: coturn's client reads one message of each
+ * record. For replies, not for media. */
+int conn_send_alone(struct conn *conn, const void *data, size_t len);
 /* Closes after what is queued has been written (flush) or at once. closed() is called before return in
  * neither case; it follows from the loop. */
 void conn_close(struct conn *conn, int flush);
+
+/* Delivers no frame after the present one and reads no more, until conn_resume. */
+void conn_pause(struct conn *conn);
+void conn_resume(struct conn *conn);
+/* Ends the framing of a paused connection: what the client sent after the last frame can be read from the stream, which
+ * is the caller's, paused; what was queued is sent first. The conn is gone, closed() is not called. Not from inside
+ * frame(). NULL: it is closing or there is no memory; closed() then comes from the loop. */
+struct stream *conn_detach(struct conn *conn);

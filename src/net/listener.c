@@ -3,11 +3,11 @@
 
 #include "base/log.h"
 #include "net/loop.h"
+#include "net/tcp_socket.h"
 
 #include <errno.h>
 #include <event2/event.h>
 #include <fcntl.h>
-#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -15,11 +15,7 @@
 enum {
     BACKLOG = 1024,
     ACCEPT_BATCH = 64,
-    PAUSE_US = 1000 * 1000,     /* without descriptors, until the next try */
-    UNACKED_TIMEOUT_MS = 30000, /* a peer that vanished: RFC 5482 */
-    KEEPALIVE_IDLE_S = 60,
-    KEEPALIVE_INTERVAL_S = 10,
-    KEEPALIVE_PROBES = 3,
+    PAUSE_US = 1000 * 1000, /* without descriptors, until the next try */
 };
 
 struct listener {
@@ -33,38 +29,18 @@ struct listener {
 
 static struct log_limit descriptors_limit = {.burst = 1};
 
-static void set_option(int fd, int level, int name, int value) {
-    setsockopt(fd, level, name, &value, sizeof value); /* without it the connection still works */
-}
-
-static void tune(int fd) {
-    set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
-    set_option(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, UNACKED_TIMEOUT_MS);
-    set_option(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
-    set_option(fd, IPPROTO_TCP, TCP_KEEPIDLE, KEEPALIVE_IDLE_S);
-    set_option(fd, IPPROTO_TCP, TCP_KEEPINTVL, KEEPALIVE_INTERVAL_S);
-    set_option(fd, IPPROTO_TCP, TCP_KEEPCNT, KEEPALIVE_PROBES);
-}
-
-static int local_address(int fd, struct addr *out) {
-    struct sockaddr_storage sa;
-    socklen_t len = sizeof sa;
-    return getsockname(fd, (struct sockaddr *)&sa, &len) < 0 ? -errno
-                                                             : addr_from_sockaddr(out, (struct sockaddr *)&sa, len);
-}
-
 static void take_in(struct listener *l, int fd, const struct sockaddr_storage *sa, socklen_t len) {
     struct five_tuple tuple = {.transport = TRANSPORT_TCP};
     struct tcp_seat *seat = NULL;
     if (addr_from_sockaddr(&tuple.remote, (const struct sockaddr *)sa, len) == 0 &&
-        local_address(fd, &tuple.local) == 0) {
+        tcp_socket_local(fd, &tuple.local) == 0) {
         seat = tcp_seat_take(l->tcp, &tuple.remote, proxy_sources_contain(&l->tcp->proxies, &tuple.remote));
     }
     if (!seat) {
         close(fd);
         return;
     }
-    tune(fd);
+    tcp_socket_tune(fd);
     tcp_intake_start(l->tcp, fd, seat, &tuple, l->accept);
 }
 
@@ -110,8 +86,8 @@ static int bind_socket(const struct addr *address) {
     if (fd < 0) {
         return len ? -errno : -EAFNOSUPPORT;
     }
-    set_option(fd, SOL_SOCKET, SO_REUSEADDR, 1);
-    if (setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &one, sizeof one) < 0 ||
+    if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one) < 0 ||
+        setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &one, sizeof one) < 0 ||
         (address->family == AF_INET6 && setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof one) < 0) ||
         bind(fd, (struct sockaddr *)&sa, len) < 0 || listen(fd, BACKLOG) < 0) {
         int rc = -errno;
@@ -161,7 +137,7 @@ int tcp_listener_open(struct tcp *tcp, struct addr *address, int fd, unsigned ac
     if (fd < 0) {
         return fd;
     }
-    int rc = local_address(fd, address);
+    int rc = tcp_socket_local(fd, address);
     if (rc < 0) {
         close(fd);
         return rc;

@@ -41,10 +41,12 @@ struct stream {
     bool read_wants_write; /* OpenSSL's renegotiated key or alert has to leave first */
     bool write_wants_read;
     bool paused;
+    bool shutting;
     bool said_goodbye;
 };
 
 static void finish_step(struct stream *s);
+static void say_goodbye(struct stream *s);
 
 /* ---- reading ---- */
 
@@ -215,6 +217,9 @@ static void try_write(struct stream *s) {
         s->failed = (int)n;
         evbuffer_drain(s->out, evbuffer_get_length(s->out));
     }
+    if (n >= 0 && s->shutting && !s->said_goodbye) {
+        say_goodbye(s);
+    }
     if (!s->owner) {
         finish_step(s);
     } else if (n < 0) {
@@ -249,6 +254,13 @@ int stream_write(struct stream *s, const void *data, size_t len) {
         event_active(&s->on_write, EV_WRITE, 0);
     }
     return 0;
+}
+
+void stream_flush(struct stream *s) {
+    long n = s->failed || s->write_wants_read ? 0 : 1;
+    while (n > 0 && evbuffer_get_length(s->out) > 0) {
+        n = s->ssl ? write_tls(s) : write_plain(s);
+    }
 }
 
 size_t stream_queued(const struct stream *s) { return evbuffer_get_length(s->out); }
@@ -309,7 +321,6 @@ static void say_goodbye(struct stream *s) {
         SSL_shutdown(s->ssl); /* one way: what does not fit the socket now is not worth waiting for */
     }
     shutdown(s->fd, SHUT_WR);
-    event_add(&s->on_read, NULL);
 }
 
 /* Reads below TLS: after our close_notify nobody wants the peer's bytes. Returns true when it is over. */
@@ -337,6 +348,8 @@ static void finish_step(struct stream *s) {
     }
     if (s->failed || read_away(s)) {
         stream_free(s);
+    } else {
+        event_add(&s->on_read, NULL);
     }
 }
 
@@ -345,6 +358,18 @@ void stream_finish(struct stream *s) {
     loop_timer_set(s->loop, &s->linger, LINGER_US);
     event_del(&s->on_read); /* until our last bytes are out */
     stream_again(s);
+}
+
+void stream_shutdown(struct stream *s) {
+    s->shutting = true;
+    if (!s->failed && !s->said_goodbye && evbuffer_get_length(s->out) == 0) {
+        say_goodbye(s);
+    }
+}
+
+void stream_regroup(struct stream *s, struct list *group) {
+    list_remove(&s->node);
+    list_push_back(group, &s->node);
 }
 
 void stream_set_owner(struct stream *s, const struct stream_owner *owner, void *ctx) {

@@ -33,6 +33,11 @@ void stream_free_group(struct list *group);
  * sees our last bytes instead of a reset, and frees itself. No callback comes any more. */
 void stream_finish(struct stream *s);
 
+/* Sends the end (TLS close_notify, FIN) after what is queued; reading goes on. Nothing may be written after. */
+void stream_shutdown(struct stream *s);
+/* Moves the stream to another group. */
+void stream_regroup(struct stream *s, struct list *group);
+
 void stream_set_owner(struct stream *s, const struct stream_owner *owner, void *ctx);
 /* fn is called when the stream is freed, however. */
 void stream_on_free(struct stream *s, void (*fn)(void *ctx), void *ctx);
@@ -48,6 +53,8 @@ void stream_resume(struct stream *s);
 
 /* Queues a copy, sent soon. Bounds are the caller's: see stream_queued. -ENOMEM, -EPIPE when the stream broke. */
 int stream_write(struct stream *s, const void *data, size_t len);
+/* Writes what the kernel takes now, instead of soon. What fails is told later, from the loop. */
+void stream_flush(struct stream *s);
 size_t stream_queued(const struct stream *s);
 
 bool stream_is_tls(const struct stream *s);
