@@ -54,6 +54,9 @@ json_t *admin_config_ports(const struct config *config) {
         add_listeners(rows, &config->listen.dtls, "udp", "STUN and TURN over DTLS");
     }
     add_row(rows, &config->relay.ports, "udp", "relayed media");
+    if (config->relay.tcp) {
+        add_row(rows, &config->relay.ports, "tcp", "relayed connections");
+    }
     add_listeners(rows, &config->http.listen, "tcp", "web page and signaling");
     if (tls) {
         add_listeners(rows, &config->http.tls_listen, "tcp", "web page and signaling over TLS");

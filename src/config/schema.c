@@ -113,7 +113,7 @@ const struct config_key config_keys[] = {
                "A client gets the one it came to when that is among them, else always the same of the others. "
                "The default is the address at which the client reached the server."),
     KEY(relay, ports, "ports", PORTS, .fallback = "49152-65535", .min = 1024, .max = 65535,
-        .doc = "The UDP ports for relayed addresses. The firewall must let them in."),
+        .doc = "The UDP ports for relayed addresses, and the TCP ports when the key tcp is yes. The firewall must let them in."),
     KEY(relay, allow_peer, "allow-peer", PREFIXES, .max = MANY,
         .doc = "Peers that relays may talk to although they are denied by default. "
                "The most specific prefix decides; allow wins over deny for equal ones."),
@@ -131,8 +131,10 @@ const struct config_key config_keys[] = {
                "After a quiet time a quarter of a second's worth passes at once. Packets beyond that are dropped and counted."),
     KEY(relay, total_bandwidth_bps, "total-bandwidth", BITRATE, .fallback = "unlimited", .max = 1000000 * MEGA, .words = "unlimited",
         .doc = "What all users together may relay, counted in the same way."),
-    KEY(relay, tcp, "tcp", BOOL, .flags = CONFIG_AHEAD, .fallback = "no",
-        .doc = "Whether relayed TCP connections are offered (RFC 6062). Video calls do not need them."),
+    KEY(relay, tcp, "tcp", BOOL, .fallback = "no",
+        .doc = "Whether relayed TCP connections are offered (RFC 6062), to clients that come by TCP or TLS. "
+               "Their ports are those of the key ports, of TCP; the firewall must let them in. Video calls do not need them. "
+               "After a change to no what is relayed goes on."),
     KEY(relay, mobility, "mobility", BOOL, .fallback = "no",
         .doc = "Whether an allocation may move to another address of its client (RFC 8016), when the client asks for a ticket. "
                "Without that a client that comes from a new address or port, say behind a NAT that has forgotten it, is a new client."),

@@ -157,7 +157,7 @@ const struct import_option import_options[] = {
     BARE("no-stun", UNSUPPORTED, "Binding requests are always answered; answers are small."),
     BARE("no-stun-backward-compatibility", IMPLIED, "RFC 3489 is not spoken; answers carry XOR-MAPPED-ADDRESS only."),
     BARE("no-tcp", TRANSLATED, "[listen] tcp = none."),
-    FLAG("no-tcp-relay", SAME, "relay", "tcp", to_no, "[relay] tcp = no, which is the default."),
+    FLAG("no-tcp-relay", SAME, "relay", "tcp", to_no, "[relay] tcp = no, which is the default here: coturn's is yes."),
     BARE("no-tls", TRANSLATED, "[listen] tls = none."),
     BARE("no-tlsv1", IMPLIED, "TLS 1.2 is the oldest version."),
     BARE("no-tlsv1_1", IMPLIED, "TLS 1.2 is the oldest version."),

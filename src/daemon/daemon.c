@@ -38,7 +38,11 @@
 #include <systemd/sd-daemon.h>
 #endif
 
-enum { CONTROL_INBOX = 8192, DRAIN_CHECK_US = 1000000 };
+enum {
+    CONTROL_INBOX = 8192,
+    DRAIN_CHECK_US = 1000000,
+    WORKER_DRAINS = 4, /* at the end: what one worker's posts make it post to another, and so on */
+};
 
 static void tell_service_manager(const char *state) {
 #ifdef HAVE_SYSTEMD
@@ -355,9 +359,9 @@ void daemon_free(struct daemon *d) {
     }
     external_free(d->external);
     store_stop(d->store);
-    for (unsigned i = 0; i < d->worker_count; i++) {
-        if (d->workers[i]) {
-            loop_drain(worker_loop(d->workers[i])); /* what was on its way owns memory */
+    for (unsigned i = 0; i < WORKER_DRAINS * d->worker_count; i++) {
+        if (d->workers[i % d->worker_count]) {
+            loop_drain(worker_loop(d->workers[i % d->worker_count])); /* what was on its way owns memory */
         }
     }
     if (d->control) {

@@ -8,6 +8,7 @@
 #include "relay/relay.h"
 
 #include <errno.h>
+#include <string.h>
 
 static void dispatch(struct worker *w, const struct five_tuple *client, uint8_t *data, size_t len) {
     switch (demux_classify(data, len)) {
@@ -173,6 +174,27 @@ void ingress_gone(void *worker, unsigned owner, const struct five_tuple *client)
     if (to) {
         mail_owe(w->mail, to, &mail);
     }
+}
+
+struct relay_errand {
+    struct worker *worker;
+    void (*run)(struct relay *relay, void *arg);
+    void *arg;
+};
+
+static void run_errand(void *data) {
+    struct relay_errand e;
+    memcpy(&e, data, sizeof e);
+    e.run(e.worker->relay, e.arg);
+}
+
+int ingress_post(void *worker, unsigned number, void (*run)(struct relay *relay, void *arg), void *arg) {
+    struct worker *w = worker;
+    if (number >= w->shared->worker_count) {
+        return -EINVAL;
+    }
+    struct relay_errand e = {w->shared->workers[number], run, arg};
+    return loop_post(e.worker->loop, run_errand, &e, sizeof e);
 }
 
 /* ---- from the sockets ---- */

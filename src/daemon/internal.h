@@ -55,5 +55,6 @@ void ingress_readable(evutil_socket_t fd, short events, void *arg);
 void ingress_forward(void *worker, unsigned owner, const struct five_tuple *client, const void *data, size_t len);
 void ingress_deliver(void *worker, const struct five_tuple *client, const void *data, size_t len);
 void ingress_close(void *worker, const struct five_tuple *client);
+int ingress_post(void *worker, unsigned number, void (*run)(struct relay *relay, void *arg), void *arg);
 void ingress_gone(void *worker, unsigned owner, const struct five_tuple *client);
 int ingress_hand_off(void *worker, unsigned owner, const struct relay_handed *handed);

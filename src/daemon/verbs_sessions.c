@@ -39,8 +39,8 @@ json_t *verbs_session_row(struct relay_session *s) {
         }
     }
     return json_pack(
-        "{s:s,s:s,s:s,s:s,s:s,s:s,s:o,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I}", "id", s->id,
-        "user", s->user, "realm", s->realm, "client", addr_format(&s->client.remote, client), "server",
+        "{s:s,s:s,s:s,s:s,s:s,s:s,s:o,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:s,s:I}", "id",
+        s->id, "user", s->user, "realm", s->realm, "client", addr_format(&s->client.remote, client), "server",
         addr_format(&s->client.local, server), "transport", transport_name((enum transport)s->client.transport),
         "relayed", relayed, "worker", (json_int_t)s->worker, "age_s", (json_int_t)s->age_s, "expires_s",
         (json_int_t)s->expires_s, "permissions", (json_int_t)s->permissions, "channels", (json_int_t)s->channels,
@@ -49,7 +49,7 @@ json_t *verbs_session_row(struct relay_session *s) {
         (json_int_t)s->bytes_to_client, "dropped", (json_int_t)s->dropped, "bits_per_s_from_client",
         (json_int_t)s->rates.up_bps, "bits_per_s_to_client", (json_int_t)s->rates.down_bps, "packets_per_s_from_client",
         (json_int_t)s->rates.up_pps, "packets_per_s_to_client", (json_int_t)s->rates.down_pps, "dropped_per_s",
-        (json_int_t)s->rates.dropped_pps);
+        (json_int_t)s->rates.dropped_pps, "relays", s->tcp ? "tcp" : "udp", "connections", (json_int_t)s->connections);
 }
 
 /* A user is wanted by the whole name or, for short-lived credentials, by what follows the expiry. */

@@ -152,7 +152,8 @@ int worker_prepare(struct worker *w, const struct worker_shared *shared, const s
                   .account_open = account_open,
                   .account_close = account_close,
                   .lease = lease,
-                  .refund = refund},
+                  .refund = refund,
+                  .post = ingress_post},
     };
     w->shared = shared;
     w->quota = shared->quota;
@@ -182,6 +183,7 @@ void worker_free(struct worker *w) {
     }
     static const struct worker_shared nobody = {0};
     w->shared = &nobody; /* what ends now tells no other worker: that may be gone already */
+    relay_close_joins(w->relay);
     tcp_free(w->tcp);
     dtls_server_free(w->dtls);
     relay_free(w->relay);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "base/hash.h"
+#include "base/list.h"
 #include "base/metrics.h"
 #include "net/loop.h"
 #include "proto/turn/server.h"
@@ -10,7 +11,7 @@
 
 #include <event2/event.h>
 
-enum { RELAY_LISTENERS_MAX = 64, RELAY_OWN = -1 };
+enum { RELAY_LISTENERS_MAX = 64, RELAY_OWN = -1, RELAY_PEERS_MAX = 8192 /* TCP connections with peers */ };
 
 /* How to reach a client: one of these is set, or none when its connection is gone. */
 struct relay_path {
@@ -30,6 +31,8 @@ struct relay_port {
     struct relay_path path;             /* to the allocation's client */
     uint32_t error_second;              /* in which error_count errors were told */
     uint32_t error_count;
+    bool stream;        /* listens for TCP connections */
+    struct list paused; /* in paused_ports: no descriptors to accept connections with */
 };
 
 /* A client's TCP or TLS connection, or its DTLS session. */
@@ -56,6 +59,14 @@ struct relay {
     struct hash_key key;
     struct loop_timer timer;
     uint64_t timer_due_us;
+    /* RFC 6062: at the owner of an allocation, and at the worker that has the client's data connection. */
+    struct hash_table peers, joins;
+    struct list unclosed;       /* peers whose end another worker is still to be told */
+    struct list open_joins;     /* struct relay_join */
+    struct list joined_streams; /* struct stream */
+    struct list paused_ports;
+    struct loop_timer tick;
+    bool ticking;
     /* The message being put into the machine, for FORWARD. */
     const uint8_t *input;
     size_t input_len;
@@ -63,6 +74,7 @@ struct relay {
 
 /* service.c: carries out what the machine wants, until it wants nothing, and sets the timer. */
 void relay_drain(struct relay *relay);
+struct turn_time relay_time_now(const struct relay *relay);
 void relay_input(struct relay *relay, const struct five_tuple *client, const uint8_t *data, size_t len);
 struct relay_path relay_path_to(struct relay *relay, const struct five_tuple *client);
 
@@ -117,11 +129,31 @@ static inline bool relay_may_pass(struct relay *relay, struct turn_allocation *a
  * pass now. Read no more than that from the one side, then take what was read with relay_may_pass, which does not
  * refuse it. 0: stop reading for *wait_us microseconds, so that TCP's own window slows the sender down. */
 size_t relay_limits_room(struct relay *relay, struct turn_allocation *a, size_t want, uint64_t *wait_us);
+/* peer.c: TCP connections of peers until a client binds them, at the worker that owns the allocation. */
+void relay_port_acceptable(evutil_socket_t fd, short events, void *arg);
+void relay_peer_connect(struct relay *relay, const struct turn_output *out);
+void relay_peer_close(struct relay *relay, const struct turn_output *out);
+/* Hands the connection's descriptor to a worker. -ENOENT. */
+int relay_peer_give(struct relay *relay, uint32_t id, unsigned worker);
+/* The connection has ended where it is; the machine is told. */
+void relay_peer_gone(struct relay *relay, uint32_t id);
+void relay_peers_tick(struct relay *relay);
+void relay_peers_free(struct relay *relay);
+
+/* join.c: a client's data connection and its peer's, at the worker that accepted the client's. */
+void relay_ask_connection(struct relay *relay, const struct turn_output *out);
+/* Ends a join of this worker; what it has not reported is counted to the allocation (NULL: to none). */
+void relay_join_close(struct relay *relay, uint32_t id, struct turn_allocation *a);
+/* Makes relay_tick happen within a second. */
+void relay_tick_soon(struct relay *relay);
+void relay_tick(void *relay);
 
 /* errors.c: reads the port's ICMP errors and tells its client. */
 void relay_port_errors(struct relay_port *port);
 
 /* stream.c */
+/* The conn is detached: the stream is none of ours any more. */
+void relay_stream_forget(struct relay_stream *stream);
 struct relay_stream *relay_stream_find(const struct relay *relay, const struct five_tuple *tuple);
 /* Closes a client's connection, wherever it is. */
 void relay_stream_end(struct relay *relay, const struct five_tuple *client);

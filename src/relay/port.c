@@ -6,7 +6,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-/* Makes the port known for packets from our other relayed addresses. What does not fit in comes through the socket. */
+/* Makes a UDP port known for packets from our other relayed addresses. What does not fit in comes through the socket. */
 static void register_port(struct relay_port *port) {
     const struct relay_options *options = &port->relay->options;
     struct owner owner = {.handle = port, .worker = (uint8_t)options->worker, .kind = OWNER_RELAY};
@@ -24,15 +24,16 @@ static void unregister_port(struct relay_port *port) {
     }
 }
 
-static struct relay_port *port_new(struct relay *relay, const struct udp_socket *socket) {
+static struct relay_port *port_new(struct relay *relay, const struct udp_socket *socket, bool stream) {
     struct relay_port *port = calloc(1, sizeof *port);
     if (!port) {
         return NULL;
     }
     port->relay = relay;
     port->socket = *socket;
-    port->event =
-        event_new(loop_base(relay->options.loop), socket->fd, EV_READ | EV_PERSIST, relay_port_readable, port);
+    list_init(&port->paused);
+    port->event = event_new(loop_base(relay->options.loop), socket->fd, EV_READ | EV_PERSIST,
+                            stream ? relay_port_acceptable : relay_port_readable, port);
     if (!port->event || event_add(port->event, NULL) < 0) {
         if (port->event) {
             event_free(port->event);
@@ -41,21 +42,27 @@ static struct relay_port *port_new(struct relay *relay, const struct udp_socket 
         return NULL;
     }
     port->told = relay_addresses_told(relay_settings_addresses(relay->settings), &socket->local);
-    register_port(port);
+    port->stream = stream;
+    if (!stream) {
+        register_port(port);
+    }
     return port;
 }
 
 void relay_port_close(struct relay_port *port) {
     struct relay *relay = port->relay;
-    unregister_port(port);
+    if (!port->stream) {
+        unregister_port(port);
+    }
     udp_io_flush(relay->options.io); /* what waits may leave through this socket */
+    list_remove(&port->paused);
     event_free(port->event);
     relay_ports_close(relay->options.ports, &port->socket);
     free(port);
 }
 
-static int describe(struct relay *relay, const struct udp_socket *socket, struct turn_relay *out) {
-    struct relay_port *port = port_new(relay, socket);
+static int describe(struct relay *relay, const struct udp_socket *socket, bool stream, struct turn_relay *out) {
+    struct relay_port *port = port_new(relay, socket, stream);
     if (!port) {
         return -ENOMEM;
     }
@@ -69,10 +76,12 @@ static enum relay_port_kind kind_of(const struct turn_output *wanted) {
 }
 
 /* Makes handles of bound sockets; on failure all of them are closed. */
-static int make_handles(struct relay *relay, struct udp_socket *sockets, bool pair, struct turn_opened *opened) {
-    int rc = describe(relay, &sockets[0], &opened->relay);
+static int make_handles(struct relay *relay, struct udp_socket *sockets, const struct relay_ports_wanted *wanted,
+                        struct turn_opened *opened) {
+    bool pair = wanted->kind == RELAY_PORT_PAIR;
+    int rc = describe(relay, &sockets[0], wanted->stream, &opened->relay);
     if (rc == 0 && pair) {
-        rc = describe(relay, &sockets[1], &opened->reserved);
+        rc = describe(relay, &sockets[1], wanted->stream, &opened->reserved);
     }
     if (rc == 0) {
         return 0;
@@ -104,10 +113,12 @@ static int open_sockets(struct relay *relay, const struct turn_output *out, stru
 }
 
 int relay_port_open(struct relay *relay, const struct turn_output *out, struct turn_opened *opened) {
-    struct relay_ports_wanted wanted = {
-        .range = relay_settings_ports(relay->settings), .kind = kind_of(out), .worker = relay->options.worker};
+    struct relay_ports_wanted wanted = {.range = relay_settings_ports(relay->settings),
+                                        .kind = kind_of(out),
+                                        .worker = relay->options.worker,
+                                        .stream = out->open.tcp};
     struct udp_socket sockets[2];
     *opened = (struct turn_opened){0};
     int rc = open_sockets(relay, out, &wanted, sockets);
-    return rc < 0 ? rc : make_handles(relay, sockets, wanted.kind == RELAY_PORT_PAIR, opened);
+    return rc < 0 ? rc : make_handles(relay, sockets, &wanted, opened);
 }

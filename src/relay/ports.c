@@ -1,13 +1,14 @@
 #include "relay/ports.h"
 
 #include "base/rng.h"
+#include "net/tcp_socket.h"
 
 #include <errno.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 
 /* Ports that others on this machine hold are met by trying: after this many the range counts as full. */
-enum { BIND_TRIES = 64 };
+enum { BIND_TRIES = 64, BACKLOG = 16 };
 
 struct relay_ports {
     _Atomic uint8_t owners[2][65536]; /* [IPv6][port]: worker + 1, or 0 */
@@ -32,12 +33,24 @@ static void release(struct relay_ports *ports, int family, uint16_t port) {
     atomic_store(cell(ports, family, port), 0);
 }
 
+static int open_stream(struct udp_socket *s, const struct addr *address) {
+    int fd = tcp_socket_listen(address, BACKLOG);
+    if (fd >= 0) {
+        *s = (struct udp_socket){.fd = fd, .local = *address};
+    }
+    return fd < 0 ? fd : 0;
+}
+
 /* Claims and binds one port. -EAGAIN when it is ours already. */
-static int open_one(struct relay_ports *ports, struct addr address, unsigned worker, struct udp_socket *s) {
-    if (!claim(ports, address.family, address.port, worker)) {
+static int open_one(struct relay_ports *ports, const struct relay_ports_wanted *wanted, uint16_t port,
+                    struct udp_socket *s) {
+    struct addr address = wanted->address;
+    address.port = port;
+    if (!claim(ports, address.family, address.port, wanted->worker)) {
         return -EAGAIN;
     }
-    int rc = udp_socket_open(s, &address, &(struct udp_options){.report_errors = true});
+    int rc = wanted->stream ? open_stream(s, &address)
+                            : udp_socket_open(s, &address, &(struct udp_options){.report_errors = true});
     if (rc < 0) {
         release(ports, address.family, address.port);
     }
@@ -46,12 +59,9 @@ static int open_one(struct relay_ports *ports, struct addr address, unsigned wor
 
 static int open_at(struct relay_ports *ports, const struct relay_ports_wanted *wanted, uint16_t port,
                    struct udp_socket sockets[2]) {
-    struct addr address = wanted->address;
-    address.port = port;
-    int rc = open_one(ports, address, wanted->worker, &sockets[0]);
+    int rc = open_one(ports, wanted, port, &sockets[0]);
     if (rc == 0 && wanted->kind == RELAY_PORT_PAIR) {
-        address.port++;
-        rc = open_one(ports, address, wanted->worker, &sockets[1]);
+        rc = open_one(ports, wanted, (uint16_t)(port + 1), &sockets[1]);
         if (rc < 0) {
             relay_ports_close(ports, &sockets[0]);
         }

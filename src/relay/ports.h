@@ -27,6 +27,7 @@ struct relay_ports_wanted {
     enum relay_port_kind kind;
     struct addr address; /* to bind on; the port does not matter */
     unsigned worker;     /* whose it will be */
+    bool stream;         /* a listening TCP socket; its descriptor and address come in the same struct */
 };
 
 /* Binds a random free port; for a pair, sockets[1] too. -EADDRINUSE: none free, -errno of the socket otherwise

@@ -60,6 +60,9 @@ struct relay_hooks {
      * NULL: there are no limits. */
     uint64_t (*lease)(void *ctx, void *account, size_t bytes, uint64_t now_us);
     void (*refund)(void *ctx, void *account, size_t bytes); /* gives back what was not moved */
+    /* Runs run(relay of that worker, arg) on its thread, in order; the own worker included, but never before return.
+     * Negative: it will not run, arg stays the caller's. NULL: TCP relaying is not served. */
+    int (*post)(void *ctx, unsigned worker, void (*run)(struct relay *relay, void *arg), void *arg);
 };
 
 struct relay_options {
@@ -73,6 +76,9 @@ struct relay_options {
 
 /* -ENOMEM, -EINVAL. Keeps a reference to settings. */
 int relay_new(struct relay **out, const struct relay_options *options, const struct relay_settings *settings);
+/* Closes the connections that relay_stream_handlers' clients have with their peers (RFC 6062): before the tcp that they
+ * came from is freed. */
+void relay_close_joins(struct relay *relay);
 /* Ends all allocations. */
 void relay_free(struct relay *relay);
 /* Takes another snapshot; allocations stay. The old one stays on error. */
@@ -127,7 +133,8 @@ struct relay_session {
     struct five_tuple client;
     struct addr relayed[2];
     unsigned worker;
-    unsigned permissions, channels;
+    bool tcp; /* a relay of TCP connections */
+    unsigned permissions, channels, connections;
     uint64_t age_s, expires_s; /* since it began, until it ends */
     uint64_t packets_from_client, bytes_from_client, packets_to_client, bytes_to_client, dropped;
     struct relay_session_rates rates;

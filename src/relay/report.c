@@ -18,6 +18,10 @@ static const char *method_name(uint16_t method) {
         return "create-permission";
     case STUN_CHANNEL_BIND:
         return "channel-bind";
+    case STUN_CONNECT:
+        return "connect";
+    case STUN_CONNECTION_BIND:
+        return "connection-bind";
     default:
         return "other";
     }
@@ -42,6 +46,12 @@ static enum metric_id request_metric(uint16_t method, int code) {
     case STUN_CHANNEL_BIND:
         row = METRIC_STUN_CHANNEL_SUCCESS;
         break;
+    case STUN_CONNECT:
+        row = METRIC_STUN_CONNECT_SUCCESS;
+        break;
+    case STUN_CONNECTION_BIND:
+        row = METRIC_STUN_CONNECTION_BIND_SUCCESS;
+        break;
     default:
         row = METRIC_STUN_OTHER_SUCCESS;
         break;
@@ -59,7 +69,7 @@ static void report_created(const struct turn_allocation *a) {
     log_info("turn", "allocation created", LF_TEXT("session", a->id), LF_TEXT("user", a->user),
              LF_TEXT("realm", a->realm), LF_ADDR("client", &a->client.remote),
              LF_TEXT("transport", transport_name((enum transport)a->client.transport)),
-             LF_ADDR("relayed", &a->relays[0].addr));
+             LF_ADDR("relayed", &a->relays[0].addr), LF_TEXT("relays", a->tcp ? "tcp" : "udp"));
 }
 
 static void report_deleted(const struct relay *relay, const struct turn_allocation *a, enum turn_reason reason) {

@@ -11,7 +11,7 @@
 
 enum { HOUSEKEEPING_US = 10 * 1000000 };
 
-static struct turn_time time_now(struct relay *relay) {
+struct turn_time relay_time_now(const struct relay *relay) {
     return (struct turn_time){.now_us = loop_refresh_now(relay->options.loop), .wall_s = clock_wall_s()};
 }
 
@@ -40,9 +40,8 @@ struct relay_path relay_path_to(struct relay *relay, const struct five_tuple *cl
     return path;
 }
 
-static void send_reply(struct relay *relay, const struct turn_output *out) {
+static void send_bytes(struct relay *relay, const struct turn_output *out) {
     struct relay_path path = relay_path_to(relay, &out->client);
-    relay_report_reply(out);
     if (path.udp) {
         udp_io_send_copy(relay->options.io, path.udp, out->reply.bytes, out->reply.len, &out->client.remote,
                          &out->client.local);
@@ -51,14 +50,14 @@ static void send_reply(struct relay *relay, const struct turn_output *out) {
     } else if (path.steered) {
         const struct relay_hooks *hooks = &relay->options.hooks;
         hooks->deliver(hooks->ctx, &out->client, out->reply.bytes, out->reply.len);
-    } else if (path.conn && conn_send(path.conn, out->reply.bytes, out->reply.len) < 0) {
+    } else if (path.conn && conn_send_alone(path.conn, out->reply.bytes, out->reply.len) < 0) {
         conn_close(path.conn, 0); /* a client that reads no replies is gone */
     }
 }
 
 static void open_relay(struct relay *relay, const struct turn_output *out) {
     struct turn_opened opened;
-    struct turn_time now = time_now(relay);
+    struct turn_time now = relay_time_now(relay);
     uint64_t request = out->request;
     int rc = relay_port_open(relay, out, &opened);
     if (rc < 0) {
@@ -122,7 +121,20 @@ static void handle_event(struct relay *relay, const struct turn_output *out) {
 static void carry_out(struct relay *relay, const struct turn_output *out) {
     switch (out->type) {
     case TURN_OUTPUT_REPLY:
-        send_reply(relay, out);
+        relay_report_reply(out);
+        send_bytes(relay, out);
+        break;
+    case TURN_OUTPUT_INDICATION:
+        send_bytes(relay, out);
+        break;
+    case TURN_OUTPUT_CONNECT:
+        relay_peer_connect(relay, out);
+        break;
+    case TURN_OUTPUT_TAKE_CONNECTION:
+        relay_ask_connection(relay, out);
+        break;
+    case TURN_OUTPUT_CLOSE_CONNECTION:
+        relay_peer_close(relay, out);
         break;
     case TURN_OUTPUT_OPEN_RELAY:
         open_relay(relay, out);
@@ -182,7 +194,7 @@ static void report_malformed(const struct five_tuple *client, size_t len) {
 }
 
 void relay_input(struct relay *relay, const struct five_tuple *client, const uint8_t *data, size_t len) {
-    struct turn_time now = time_now(relay);
+    struct turn_time now = relay_time_now(relay);
     relay->input = data;
     relay->input_len = len;
     int rc = turn_server_input(relay->server, client, data, len, &now);
@@ -215,7 +227,7 @@ void relay_client_channel(struct relay *relay, const struct five_tuple *client, 
 }
 
 void relay_user_key(struct relay *relay, uint64_t request, const struct turn_key *key) {
-    struct turn_time now = time_now(relay);
+    struct turn_time now = relay_time_now(relay);
     turn_server_key(relay->server, request, key, &now);
     relay_drain(relay);
 }
@@ -238,6 +250,7 @@ static struct turn_settings settings_for(struct relay *relay, const struct relay
     turn.server_name = (struct turn_server_name){.find = server_name, .ctx = relay};
     turn.worker = (uint8_t)relay->options.worker;
     turn.own = (struct turn_own){.has = is_own_address, .ctx = relay->options.owners};
+    turn.tcp = turn.tcp && relay->options.hooks.post;
     return turn;
 }
 
@@ -251,6 +264,13 @@ int relay_new(struct relay **out, const struct relay_options *options, const str
     hash_key_random(&relay->key);
     list_init(&relay->idle_streams);
     relay_bandwidth_init(&relay->bandwidth, &relay->options.hooks);
+    hash_table_init(&relay->peers);
+    hash_table_init(&relay->joins);
+    list_init(&relay->unclosed);
+    list_init(&relay->open_joins);
+    list_init(&relay->joined_streams);
+    list_init(&relay->paused_ports);
+    loop_timer_init(&relay->tick, relay_tick, relay);
     loop_timer_init(&relay->timer, timer_fired, relay);
     struct turn_settings turn = settings_for(relay, settings);
     relay->server = turn_server_new(&turn, loop_refresh_now(options->loop));
@@ -295,12 +315,17 @@ void relay_free(struct relay *relay) {
     if (!relay) {
         return;
     }
+    relay_close_joins(relay);
     kill_all(relay);
+    relay_peers_free(relay);
+    loop_timer_cancel(relay->options.loop, &relay->tick);
     loop_timer_cancel(relay->options.loop, &relay->timer);
     udp_io_flush(relay->options.io);
     turn_server_free(relay->server);
     hash_table_deinit(&relay->streams);
     relay_bandwidth_deinit(&relay->bandwidth);
+    hash_table_deinit(&relay->peers);
+    hash_table_deinit(&relay->joins);
     relay_settings_unref(relay->settings);
     free(relay);
 }

@@ -12,6 +12,8 @@ void relay_session_describe(const struct relay *relay, const struct turn_allocat
         .worker = relay->options.worker,
         .permissions = a->permission_count,
         .channels = a->channel_count,
+        .tcp = a->tcp,
+        .connections = a->connection_count,
         .age_s = (now - a->created_us) / 1000000,
         .expires_s = a->expiry_us > now ? (a->expiry_us - now) / 1000000 : 0,
         .packets_from_client = a->from_client.packets,

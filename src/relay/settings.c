@@ -48,7 +48,8 @@ static int deny_at(struct peer_rules_builder *b, const struct relay_addresses *a
     return rc < 0 || addr_equal_ip(&told, &at) ? rc : peer_rules_add_addr(b, &told, false);
 }
 
-/* Our own UDP listeners are no peers: a relay that talks to its server could be made to talk in circles. */
+/* Our own listeners are no peers: a relay that talks to its server could be made to talk in circles, or to its
+ * statistics. */
 static int deny_listener(struct peer_rules_builder *b, const struct relay_addresses *addresses,
                          const struct addr *listener) {
     int rc = 0;
@@ -65,9 +66,12 @@ static int deny_listener(struct peer_rules_builder *b, const struct relay_addres
 
 static int deny_own_listeners(struct peer_rules_builder *b, const struct relay_settings *s) {
     const struct config *config = s->config;
-    const struct config_addrs *lists[] = {&config->listen.udp, &config->listen.dtls, &config->cluster.link_listen};
+    const struct config_addrs *lists[] = {&config->listen.udp,      &config->listen.dtls, &config->cluster.link_listen,
+                                          &config->listen.tcp,      &config->listen.tls,  &config->http.listen,
+                                          &config->http.tls_listen, &config->stats.listen};
+    size_t list_count = config->relay.tcp ? sizeof lists / sizeof *lists : 3; /* the first are of UDP */
     int rc = 0;
-    for (size_t l = 0; l < sizeof lists / sizeof *lists; l++) {
+    for (size_t l = 0; l < list_count; l++) {
         for (size_t i = 0; i < lists[l]->count && rc == 0; i++) {
             rc = deny_listener(b, &s->addresses, &lists[l]->items[i]);
         }
@@ -135,6 +139,7 @@ static void fill_turn(struct relay_settings *s, const struct relay_extras *extra
     t->has_users = true;
     t->strict_expiry = c->auth.strict_expiry;
     t->dont_fragment = true;
+    t->tcp = c->relay.tcp;
     t->relay_ipv4 = relay_addresses_serve(&s->addresses, AF_INET);
     t->relay_ipv6 = relay_addresses_serve(&s->addresses, AF_INET6);
     t->mobility = c->relay.mobility;

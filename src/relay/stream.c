@@ -86,18 +86,24 @@ static void unlink_ports(struct relay *relay, const struct five_tuple *tuple) {
     }
 }
 
+void relay_stream_forget(struct relay_stream *stream) {
+    hash_table_remove(&stream->relay->streams, stream->hash, stream);
+    list_remove(&stream->node);
+    free(stream);
+}
+
 static void stream_closed(void *ctx) {
     struct relay_stream *stream = ctx;
     struct relay *relay = stream->relay;
     const struct relay_hooks *hooks = &relay->options.hooks;
-    hash_table_remove(&relay->streams, stream->hash, stream);
-    list_remove(&stream->node);
-    if (stream->owner == RELAY_OWN) {
-        relay_client_gone(relay, &stream->tuple);
+    struct five_tuple tuple = stream->tuple;
+    int owner = stream->owner;
+    relay_stream_forget(stream);
+    if (owner == RELAY_OWN) {
+        relay_client_gone(relay, &tuple);
     } else {
-        hooks->gone(hooks->ctx, (unsigned)stream->owner, &stream->tuple);
+        hooks->gone(hooks->ctx, (unsigned)owner, &tuple);
     }
-    free(stream);
 }
 
 void relay_client_gone(struct relay *relay, const struct five_tuple *client) {

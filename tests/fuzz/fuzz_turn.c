@@ -2,7 +2,8 @@
  * signed as far as the script wants, so that the fuzzer gets past the credentials. After each step the tables must be
  * sound; at the end, with all clients gone, nothing may be left: no relay, no quota, no timer.
  * covers: src/proto/turn/allocate.c src/proto/turn/allocation.c src/proto/turn/attrs.c src/proto/turn/auth.c
- * covers: src/proto/turn/binding.c src/proto/turn/channel.c src/proto/turn/data.c src/proto/turn/limit.c
+ * covers: src/proto/turn/binding.c src/proto/turn/channel.c src/proto/turn/connect.c src/proto/turn/connection.c
+ * covers: src/proto/turn/data.c src/proto/turn/limit.c
  * covers: src/proto/turn/discovery.c
  * covers: src/proto/turn/mobility.c
  * covers: src/proto/turn/nonce.c src/proto/turn/output.c src/proto/turn/pending.c src/proto/turn/permission.c
@@ -32,23 +33,7 @@ static struct peer_rules *strict_rules, *usual_rules;
 
 static struct client *pick(void) { return &clients[reader_u8(&script) % CLIENTS]; }
 
-/* Peers that meet each other, public and denied, of both families; or four bytes of the script. */
-static struct addr pick_peer(void) {
-    static const char *const peers[] = {"203.0.113.9:5000",    "203.0.113.9:5001", "203.0.113.10:5000", "10.0.0.1:5000",
-                                        "[2001:db8::9]:5000",  "[fe80::1]:5000",   "192.0.2.200:3478",  "192.0.2.200:7",
-                                        "[2002:a00:1::1]:500", "[::1]:80"};
-    size_t n = sizeof peers / sizeof peers[0];
-    uint8_t choice = reader_u8(&script);
-    struct addr a;
-    if (choice % 16 < n) {
-        return test_addr(peers[choice % 16]);
-    }
-    uint32_t ip = choice % 2 ? 0xcb007100U + reader_u8(&script) : reader_u32(&script);
-    uint8_t bytes[4];
-    store_be32(bytes, ip);
-    addr_from_bytes(&a, bytes, 4, (uint16_t)(5000 + choice / 16));
-    return a;
-}
+static struct addr pick_peer(void) { return turn_pick_peer(&script); }
 
 /* One of the peers above is a relayed address of ours, although the usual rules deny it. */
 static bool is_own(void *ctx, const struct addr *peer) {
@@ -188,13 +173,13 @@ static void step_bind_many(void) {
 
 /* Attributes as the script has them, under a right header and signature. */
 static void step_attributes(void) {
-    static const uint16_t methods[] = {STUN_BINDING,           STUN_ALLOCATE,     STUN_REFRESH,
-                                       STUN_CREATE_PERMISSION, STUN_CHANNEL_BIND, STUN_SEND};
+    static const uint16_t methods[] = {STUN_BINDING,      STUN_ALLOCATE, STUN_REFRESH, STUN_CREATE_PERMISSION,
+                                       STUN_CHANNEL_BIND, STUN_SEND,     STUN_CONNECT, STUN_CONNECTION_BIND};
     struct client *c = pick();
     uint8_t choice = reader_u8(&script);
     size_t len = reader_u8(&script) & 0xfc;
     const uint8_t *body = reader_bytes(&script, len);
-    client_begin(c, choice % 8 < 6 ? methods[choice % 8] : choice);
+    client_begin(c, choice < 240 ? methods[choice % 8] : choice);
     if (!body) {
         return;
     }
@@ -241,37 +226,7 @@ static void step_sleep(void) {
     world_sleep(&w, seconds[reader_u8(&script) % 8]);
 }
 
-static void step_identity(void) {
-    struct client *c = pick();
-    uint8_t who = reader_u8(&script);
-    c->hashed = who & 32;
-    c->sha256 = who & 64;
-    c->fingerprint = who & 128;
-    switch (who % 8) {
-    case 0:
-        snprintf(c->user, sizeof c->user, "alice");
-        snprintf(c->password, sizeof c->password, "wonder");
-        break;
-    case 1:
-        snprintf(c->user, sizeof c->user, "bob");
-        snprintf(c->password, sizeof c->password, "builder");
-        break;
-    case 2:
-        snprintf(c->user, sizeof c->user, "mallory");
-        break;
-    case 3:
-        snprintf(c->password, sizeof c->password, "guess");
-        break;
-    case 4:
-        client_set_ephemeral(c, "south", w.now.wall_s + 600, "carol");
-        break;
-    case 5:
-        c->nonce[reader_u8(&script) % 8] = 'A';
-        break;
-    default:
-        client_set_ephemeral(c, "north", w.now.wall_s + reader_u8(&script), "carol");
-    }
-}
+static void step_identity(void) { turn_change_identity(&w, pick(), &script); }
 
 /* Clients with odd addresses are sent away, and all when the server is full. */
 static bool pick_alternate(void *ctx, const struct five_tuple *client, bool full, struct addr *out) {
@@ -284,6 +239,7 @@ static void step_admin(void) {
     uint8_t what = reader_u8(&script);
     w.settings.strict_expiry = what & 1;
     w.settings.sha256 = what & 2;
+    w.settings.tcp = (what & 3) != 3;
     w.settings.dont_fragment = what & 4;
     w.settings.relay_ipv6 = what & 8;
     w.settings.realm = what & 16 ? "example.org" : "other.example";
@@ -303,6 +259,9 @@ static void step_world(void) {
     w.user_quota = what & 4 ? 2 : 0;
     w.total_quota = what & 8 ? 3 : 0;
     w.ports = what & 16 ? 4 : 64;
+    w.hold_connects = (what & 132) == 132;
+    w.refuse_connects = (what & 132) == 128;
+    w.hold_takes = (what & 136) == 136;
     mobile = what & 32;
     if (w.settings.mobility != (bool)(what & 64)) {
         w.settings.mobility = what & 64;
@@ -350,7 +309,14 @@ static void step_discover(void) {
 }
 
 static void step_answer(void) {
-    if (reader_u8(&script) & 1) {
+    uint8_t which = reader_u8(&script);
+    if (which & 2) {
+        if (which & 1 && w.questions_take > 0) {
+            world_answer_take(&w);
+        } else if (w.questions_connect > 0) {
+            world_answer_connect(&w, which & 4);
+        }
+    } else if (which & 1) {
         if (w.questions_relay > 0) {
             world_answer_relay(&w);
         }
@@ -370,6 +336,39 @@ static void step_kill(void) {
         check(turn_server_find_id(w.server, a->id) == a, "an id that finds another");
         turn_server_kill(w.server, a);
         world_drain(&w);
+    }
+}
+
+static void step_connect(void) {
+    struct client *c = pick();
+    struct addr peer = pick_peer();
+    client_begin(c, STUN_CONNECT);
+    stun_write_xor_addr(&c->w, STUN_ATTR_XOR_PEER_ADDRESS, &peer);
+    send_it(c);
+}
+
+static uint32_t pick_connection(void) {
+    uint8_t choice = reader_u8(&script);
+    return w.open_peers > 0 && choice < 250 ? w.peers[choice % w.open_peers] : choice;
+}
+
+static void step_bind_connection(void) {
+    struct client *c = pick();
+    client_begin(c, STUN_CONNECTION_BIND);
+    stun_write_u32(&c->w, STUN_ATTR_CONNECTION_ID, pick_connection());
+    send_it(c);
+}
+
+static void step_peer_connects(void) {
+    struct turn_allocation *a = client_allocation(pick());
+    struct addr peer = pick_peer();
+    char text[ADDR_TEXT_MAX];
+    if (w.open_peers > 0 && reader_u8(&script) % 4 == 0) {
+        turn_server_connection_closed(w.server, pick_connection());
+        world_drain(&w);
+    } else if (a) {
+        bool permitted = a->tcp && turn_peer_to_client(a, &peer) == TURN_AS_DATA_INDICATION;
+        check(world_peer_connects(&w, a, addr_format(&peer, text)) < 0 || permitted, "a peer unasked");
     }
 }
 
@@ -436,25 +435,25 @@ static void start(void) {
         strict_rules = w.rules;
         ready = true;
     }
-    w.hold_keys = w.hold_relays = false;
+    w.hold_keys = w.hold_relays = w.hold_connects = w.refuse_connects = w.hold_takes = false;
     w.user_quota = w.total_quota = 0;
     w.ports = 64;
-    w.questions_key = w.questions_relay = 0;
+    w.questions_key = w.questions_relay = w.questions_connect = w.questions_take = 0;
     w.settings.own.has = is_own;
     w.settings.strict_expiry = w.settings.sha256 = w.settings.anonymity = false;
     w.settings.mobility = mobile = false;
     memset(tickets, 0, sizeof tickets);
     ticket_count = 0;
-    w.settings.relay_ipv6 = w.settings.dont_fragment = true;
+    w.settings.tcp = w.settings.relay_ipv6 = w.settings.dont_fragment = true;
     w.settings.realm = "example.org";
     w.settings.software = NULL;
-    w.settings.challenge_rate = 0;
+    w.settings.challenge_rate = w.settings.nonce_lifetime_s = 0;
     w.settings.alternates.pick = NULL;
-    w.settings.nonce_lifetime_s = 0;
     w.settings.peers = usual_rules;
     check(world_configure(&w) == 0, "settings refused");
     for (unsigned i = 0; i < CLIENTS; i++) {
         client_init(&clients[i], &w, i);
+        clients[i].tuple.transport = i < CLIENTS / 2 ? TRANSPORT_UDP : TRANSPORT_TCP;
     }
 }
 
@@ -469,16 +468,16 @@ static void end(void) {
     }
     world_sleep(&w, 302); /* what could be taken up again ends by itself */
     check(turn_server_count(w.server) == 0, "an allocation is left");
-    check(w.open_relays == 0, "a relay is left");
+    check(w.open_relays == 0 && w.open_peers == 0, "a relay or a peer's connection is left");
     check(w.total == 0, "quota is left");
     check(turn_server_deadline(w.server) == UINT64_MAX, "a timer is left");
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
-    static void (*const steps[])(void) = {step_allocate,   step_refresh, step_permit, step_bind,  step_bind_many,
-                                          step_attributes, step_raw,     step_resend, step_sleep, step_identity,
-                                          step_admin,      step_world,   step_answer, step_gone,  step_kill,
-                                          step_packets,    step_discover};
+    static void (*const steps[])(void) = {
+        step_allocate, step_refresh, step_permit,   step_bind,    step_bind_many,       step_attributes,   step_raw,
+        step_resend,   step_sleep,   step_identity, step_admin,   step_world,           step_answer,       step_gone,
+        step_kill,     step_packets, step_discover, step_connect, step_bind_connection, step_peer_connects};
     start();
     filled = false;
     reader_init(&script, data, size);

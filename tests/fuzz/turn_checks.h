@@ -9,3 +9,7 @@ void check(bool ok, const char *what);
 void turn_check_world(const struct world *w, unsigned clients);
 /* No peer and no number twice: it compares all pairs, so at the end of a script only. */
 void turn_check_unique(const struct turn_allocation *a);
+/* Another user, password or nonce, as the script wants. */
+void turn_change_identity(const struct world *w, struct client *c, struct reader *script);
+/* Peers that meet each other, public and denied, of both families; or four bytes of the script. */
+struct addr turn_pick_peer(struct reader *script);

@@ -187,6 +187,26 @@ int client_bind(struct client *c, uint16_t number, const char *peer) {
     return ask(c, STUN_CHANNEL_BIND, add_binding, &b);
 }
 
+static void add_tcp(struct client *c, const void *arg) {
+    (void)arg;
+    stun_write_u8(&c->w, STUN_ATTR_REQUESTED_TRANSPORT, 6);
+}
+
+int client_allocate_tcp(struct client *c) { return ask(c, STUN_ALLOCATE, add_tcp, NULL); }
+
+int client_connect(struct client *c, const char *peer) { return ask(c, STUN_CONNECT, add_peer, peer); }
+
+uint32_t client_connection_id(const struct client *c) {
+    uint32_t id = 0;
+    return c->answered && stun_msg_u32(&c->reply, STUN_ATTR_CONNECTION_ID, &id) == 0 ? id : 0;
+}
+
+static void add_connection(struct client *c, const void *arg) {
+    stun_write_u32(&c->w, STUN_ATTR_CONNECTION_ID, *(const uint32_t *)arg);
+}
+
+int client_bind_connection(struct client *c, uint32_t id) { return ask(c, STUN_CONNECTION_BIND, add_connection, &id); }
+
 struct turn_allocation *client_allocation(const struct client *c) {
     return turn_client_find(c->world->server, &c->tuple);
 }

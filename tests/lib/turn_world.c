@@ -96,6 +96,52 @@ static int answer_relay(struct world *w, const struct turn_output *out) {
     return turn_server_relay_failed(w->server, out->request, &w->now);
 }
 
+/* ---- TCP connections with peers */
+
+static void open_peer(struct world *w, uint32_t id) {
+    need(w->open_peers < WORLD_PEERS, "too many peers");
+    w->peers[w->open_peers++] = id;
+}
+
+bool world_has_peer(const struct world *w, uint32_t id) {
+    for (unsigned i = 0; i < w->open_peers; i++) {
+        if (w->peers[i] == id) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void close_peer(struct world *w, uint32_t id) {
+    for (unsigned i = 0; i < w->open_peers; i++) {
+        if (w->peers[i] == id) {
+            w->peers[i] = w->peers[--w->open_peers];
+            return;
+        }
+    }
+}
+
+static int answer_connect(struct world *w, const struct turn_output *out, bool connected) {
+    if (!connected) {
+        return turn_server_connect_failed(w->server, out->connection.id, &w->now);
+    }
+    int rc = turn_server_connected(w->server, out->connection.id, &w->now);
+    if (rc == 0) {
+        open_peer(w, out->connection.id);
+    }
+    return rc;
+}
+
+/* The one server plays all workers. */
+static int answer_take(struct world *w, const struct turn_output *out) {
+    int code = turn_server_connection_take(w->server, out->connection.id, w->taking_user, w->taking_realm);
+    int rc = turn_server_taken(w->server, out->request, code, &w->now);
+    if (rc < 0 && code == 0) {
+        turn_server_connection_closed(w->server, out->connection.id);
+    }
+    return rc;
+}
+
 /* ---- keys */
 
 static bool is_user(struct world *w, const char *name, const struct stun_credentials *who) {
@@ -164,6 +210,30 @@ static void carry_out(struct world *w, const struct turn_output *out) {
     case TURN_OUTPUT_REPLY:
         note_reply(w, out);
         break;
+    case TURN_OUTPUT_INDICATION:
+        memcpy(w->indication, out->reply.bytes, out->reply.len);
+        w->indication_len = out->reply.len;
+        w->indication_to = out->client;
+        break;
+    case TURN_OUTPUT_CONNECT:
+        w->questions_connect++;
+        w->held_connect = *out;
+        if (!w->hold_connects) {
+            answer_connect(w, out, !w->refuse_connects);
+        }
+        break;
+    case TURN_OUTPUT_TAKE_CONNECTION:
+        w->questions_take++;
+        w->held_take = *out;
+        snprintf(w->taking_user, sizeof w->taking_user, "%s", out->connection.user);
+        snprintf(w->taking_realm, sizeof w->taking_realm, "%s", out->connection.realm);
+        if (!w->hold_takes) {
+            answer_take(w, out);
+        }
+        break;
+    case TURN_OUTPUT_CLOSE_CONNECTION:
+        close_peer(w, out->connection.id);
+        break;
     case TURN_OUTPUT_OPEN_RELAY:
         w->questions_relay++;
         w->held_relay = *out;
@@ -199,6 +269,7 @@ static void forget(struct world *w) {
     w->replies = 0;
     w->log_count = 0;
     w->forwarded_to = -1;
+    w->indication_len = 0;
 }
 
 int world_input(struct world *w, const struct five_tuple *client, const uint8_t *data, size_t len) {
@@ -213,6 +284,32 @@ int world_answer_relay(struct world *w) {
     int rc = answer_relay(w, &w->held_relay);
     world_drain(w);
     return rc;
+}
+
+int world_answer_connect(struct world *w, bool connected) {
+    forget(w);
+    int rc = answer_connect(w, &w->held_connect, connected);
+    world_drain(w);
+    return rc;
+}
+
+int world_answer_take(struct world *w) {
+    forget(w);
+    int rc = answer_take(w, &w->held_take);
+    world_drain(w);
+    return rc;
+}
+
+int64_t world_peer_connects(struct world *w, struct turn_allocation *a, const char *peer) {
+    struct addr from = test_addr(peer);
+    uint32_t id;
+    forget(w);
+    int rc = turn_server_peer_connected(w->server, a, &from, &id, &w->now);
+    if (rc == 0) {
+        open_peer(w, id);
+    }
+    world_drain(w);
+    return rc < 0 ? rc : (int64_t)id;
 }
 
 int world_answer_key(struct world *w) {

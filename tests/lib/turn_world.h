@@ -7,7 +7,7 @@
 
 #include <stdbool.h>
 
-enum { WORLD_USERS = 8, WORLD_LOG = 64, WORLD_USER_QUOTA_NAMES = 8, WORLD_PORTS = 512 };
+enum { WORLD_PEERS = 64, WORLD_USERS = 8, WORLD_LOG = 64, WORLD_USER_QUOTA_NAMES = 8, WORLD_PORTS = 512 };
 
 struct world_user {
     const char *name;
@@ -26,12 +26,16 @@ struct world {
     bool port_taken[WORLD_PORTS]; /* of each family alike; handle = 1 + index */
     unsigned ports;               /* how many there are */
     unsigned open_relays;
+    bool hold_connects, refuse_connects, hold_takes;
     bool hold_relays, hold_keys; /* leave the questions unanswered, in the fields below */
-    struct turn_output held_relay, held_key;
+    struct turn_output held_relay, held_key, held_connect, held_take;
     char held_user[STUN_USERNAME_BYTES_MAX + 1]; /* its name, or his hash */
+    char taking_user[STUN_USERNAME_BYTES_MAX + 1], taking_realm[TURN_REALM_MAX + 1];
     bool held_hash;
     char held_realm[TURN_REALM_MAX + 1];
-    unsigned questions_relay, questions_key;
+    unsigned questions_relay, questions_key, questions_connect, questions_take;
+    uint32_t peers[WORLD_PEERS]; /* ids of the TCP connections with peers that are open */
+    unsigned open_peers;
     /* quotas */
     unsigned user_quota, total_quota; /* 0: none */
     unsigned total;
@@ -46,6 +50,9 @@ struct world {
     int reply_code;
     struct five_tuple reply_to;
     int forwarded_to; /* -1: no */
+    uint8_t indication[TURN_MESSAGE_BYTES_MAX];
+    size_t indication_len; /* 0: none */
+    struct five_tuple indication_to;
     struct {
         enum turn_event event;
         enum turn_reason reason;
@@ -72,6 +79,12 @@ void world_sleep(struct world *w, double seconds);
 /* Answers a held question. */
 int world_answer_relay(struct world *w);
 int world_answer_key(struct world *w);
+int world_answer_connect(struct world *w, bool connected);
+int world_answer_take(struct world *w);
+/* A peer connects to a client's relayed address; its connection's id, or what turn_server_peer_connected said. */
+int64_t world_peer_connects(struct world *w, struct turn_allocation *a, const char *peer);
+/* Is that peer's connection open? */
+bool world_has_peer(const struct world *w, uint32_t id);
 bool world_saw(const struct world *w, enum turn_event event, enum turn_reason reason);
 
 /* A client with long-term credentials. */
@@ -112,6 +125,11 @@ int client_allocate(struct client *c);
 int client_refresh(struct client *c, uint32_t lifetime);
 int client_permit(struct client *c, const char *peer);
 int client_bind(struct client *c, uint16_t number, const char *peer);
+/* RFC 6062; the id of the last Connect's answer, or 0. */
+int client_allocate_tcp(struct client *c);
+int client_connect(struct client *c, const char *peer);
+uint32_t client_connection_id(const struct client *c);
+int client_bind_connection(struct client *c, uint32_t id);
 int client_retry(struct client *c, int code, void (*add)(struct client *c, const void *arg), const void *arg,
                  uint16_t method);
 

@@ -389,7 +389,7 @@ static void software_is_told_to_users_when_configured(void **state) {
 
 static void what_is_no_request_gets_no_answer(void **state) {
     (void)state;
-    client_begin(&c, STUN_CONNECT); /* a method that is not served */
+    client_begin(&c, STUN_CONNECTION_ATTEMPT); /* a method that is no request */
     assert_int_equal(client_send(&c), -1);
     writer_init(&c.w, c.request, sizeof c.request);
     stun_write_header(&c.w, STUN_INDICATION, STUN_BINDING, (const uint8_t *)"abcdefghijkl");

@@ -1,10 +1,10 @@
-/* Allocate (RFC 8656 section 7): check, take quota, have the caller open one or two relays, create. */
+/* Allocate (RFC 8656 section 7, RFC 6062 section 5.1): check, take quota, have the caller open one or two relays, create. */
 #include "proto/turn/internal.h"
 
 #include <errno.h>
 #include <stdlib.h>
 
-enum { PROTOCOL_UDP = 17, WIRE_IPV4 = 1, WIRE_IPV6 = 2 };
+enum { PROTOCOL_TCP = 6, PROTOCOL_UDP = 17, WIRE_IPV4 = 1, WIRE_IPV6 = 2 };
 
 static bool family_served(const struct request *r, uint8_t family) {
     const struct turn_settings *plain = &r->server->settings->plain;
@@ -39,11 +39,26 @@ static void write_success(struct request *r, const struct turn_allocation *a) {
     }
 }
 
+static bool comes_by_stream(const struct request *r) {
+    return r->client->transport == TRANSPORT_TCP || r->client->transport == TRANSPORT_TLS;
+}
+
+/* RFC 6062 section 5.1: for clients on streams, and without what only a UDP port can have. */
+static int check_tcp(const struct request *r) {
+    bool ok = comes_by_stream(r) && !stun_msg_has(r->msg, STUN_ATTR_DONT_FRAGMENT) &&
+              !stun_msg_has(r->msg, STUN_ATTR_EVEN_PORT) && !stun_msg_has(r->msg, STUN_ATTR_RESERVATION_TOKEN);
+    return ok ? 0 : 400;
+}
+
 /* REQUESTED-TRANSPORT and DONT-FRAGMENT. */
-static int check_transport(struct request *r) {
+static int check_transport(struct request *r, struct allocate_plan *plan) {
     uint8_t protocol;
     if (stun_msg_u8(r->msg, STUN_ATTR_REQUESTED_TRANSPORT, &protocol) < 0) {
         return 400;
+    }
+    if (protocol == PROTOCOL_TCP && r->server->settings->plain.tcp) {
+        plan->tcp = true;
+        return check_tcp(r);
     }
     if (protocol != PROTOCOL_UDP) {
         return 442;
@@ -113,20 +128,20 @@ static int read_families(const struct request *r, struct allocate_plan *plan) {
     return 0;
 }
 
-/* An empty MOBILITY-TICKET asks for one (RFC 8016 section 3.1.2). */
+/* An empty MOBILITY-TICKET asks for one (RFC 8016 section 3.1.2). The data connections of a TCP relay cannot move. */
 static int read_mobility(const struct request *r, struct allocate_plan *plan) {
     const uint8_t *ticket;
     size_t len;
     if (stun_msg_bytes(r->msg, STUN_ATTR_MOBILITY_TICKET, &ticket, &len) < 0) {
         return 0;
     }
-    plan->mobile = len == 0 && r->server->settings->plain.mobility;
+    plan->mobile = len == 0 && r->server->settings->plain.mobility && !plan->tcp;
     return len > 0 ? 400 : plan->mobile ? 0 : 405;
 }
 
 static int read_plan(struct request *r, struct allocate_plan *plan) {
     uint32_t lifetime = LIFETIME_DEFAULT_S;
-    int code = check_transport(r);
+    int code = check_transport(r, plan);
     if (code == 0) {
         code = read_port_wishes(r, plan);
     }
@@ -205,6 +220,7 @@ static void ask_for_relay(struct turn_server *s, const struct pending *p) {
     struct turn_output *out = output_push(s, TURN_OUTPUT_OPEN_RELAY, &p->client);
     out->request = p->id;
     out->open.family = p->plan.families[p->opened];
+    out->open.tcp = p->plan.tcp;
     out->open.even = p->plan.even;
     out->open.reserve_pair = p->plan.pair;
 }

@@ -59,6 +59,7 @@ struct turn_allocation *allocation_new(struct request *r, const struct allocate_
     a->created_us = r->now.now_us;
     a->expiry_us = r->now.now_us + plan->lifetime_s * US_PER_S;
     a->credential_expiry_s = r->credential_expiry_s;
+    a->tcp = plan->tcp;
     a->failed_family = plan->failed_family;
     a->failed_code = plan->failed_code;
     a->key_len = r->key_len;
@@ -67,6 +68,7 @@ struct turn_allocation *allocation_new(struct request *r, const struct allocate_
     rng_token(a->id, TURN_SESSION_ID_CHARS);
     wheel_timer_init(&a->timer);
     list_init(&a->dying_node);
+    list_init(&a->connections);
     allocation_set_timer(s, a);
     if (plan->mobile && mobility_new(s, a) < 0) {
         hash_table_remove(&s->allocations, client_hash(s, r->client), a);
@@ -82,6 +84,7 @@ void allocation_end(struct turn_server *s, struct turn_allocation *a, enum turn_
     }
     a->dying = true;
     a->end_reason = (uint8_t)reason;
+    connection_end_all(s, a);
     hash_table_remove(&s->allocations, client_hash(s, &a->client), a);
     mobility_end(s, a);
     wheel_cancel(&s->allocation_wheel, &a->timer);

@@ -10,9 +10,11 @@
 #include <stdint.h>
 
 enum {
-    TURN_PERMISSIONS_MAX = 64, /* per allocation; beyond: 508 */
-    TURN_CHANNELS_MAX = 64,    /* per allocation; beyond: 508 */
-    TURN_RELAYS_MAX = 2,       /* relayed addresses: one, or one per family (ADDITIONAL-ADDRESS-FAMILY) */
+    TURN_PERMISSIONS_MAX = 64,         /* per allocation; beyond: 508 */
+    TURN_CHANNELS_MAX = 64,            /* per allocation; beyond: 508 */
+    TURN_CONNECTIONS_MAX = 64,         /* TCP connections with peers per allocation (RFC 6062), */
+    TURN_CONNECTIONS_WAITING_MAX = 16, /* those of them not yet bound; beyond: 508, or the peer is turned away */
+    TURN_RELAYS_MAX = 2,               /* relayed addresses: one, or one per family (ADDITIONAL-ADDRESS-FAMILY) */
     TURN_SESSION_ID_CHARS = 12,
     TURN_CHANNEL_FIRST = 0x4000,
     TURN_CHANNEL_LAST = 0x7fff, /* RFC 8656 ends at 0x4fff; clients of RFC 5766, such as coturn's, go on to here */
@@ -58,6 +60,8 @@ struct turn_allocation {
     uint8_t relay_count;
     uint8_t permission_count, permission_room;
     uint8_t channel_count, channel_room;
+    uint8_t connection_count, connections_waiting; /* of tcp: all; those not yet bound */
+    bool tcp;                                      /* relays TCP connections (RFC 6062), no datagrams */
     bool dying;
     bool by_port;                       /* of some permission here, or was */
     bool moving;                        /* to another five-tuple: turn_server_confirm_move when data comes from there */
@@ -89,6 +93,7 @@ struct turn_allocation {
     struct turn_permission first_permission;
     struct turn_channel first_channel;
     struct list dying_node;
+    struct list connections; /* struct turn_connection */
 };
 
 /* The relay for that peer's family, or NULL. */

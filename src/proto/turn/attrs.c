@@ -1,7 +1,7 @@
 #include "proto/turn/internal.h"
 
 /* The comprehension-required attributes that a server understands (RFC 8489 section 18.3, RFC 8656 section
- * 18). */
+ * 18, RFC 6062 section 6.2). */
 bool turn_attr_known(uint16_t type) {
     static const uint16_t known[] = {
         STUN_ATTR_MAPPED_ADDRESS,
@@ -25,6 +25,7 @@ bool turn_attr_known(uint16_t type) {
         STUN_ATTR_USERHASH,
         STUN_ATTR_XOR_MAPPED_ADDRESS,
         STUN_ATTR_RESERVATION_TOKEN,
+        STUN_ATTR_CONNECTION_ID,
     };
     for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
         if (known[i] == type) {

@@ -203,8 +203,10 @@ static int verify_user(struct request *r) {
 }
 
 /* An ephemeral credential starts allocations until its expiry; with strict-expiry it keeps them no longer. */
+/* ConnectionBind continues an allocation that another connection has. */
 static bool credential_expired(const struct request *r) {
-    bool matters = !r->allocation || r->server->settings->plain.strict_expiry;
+    bool begins = !r->allocation && r->msg->method != STUN_CONNECTION_BIND;
+    bool matters = begins || r->server->settings->plain.strict_expiry;
     return r->ephemeral && matters && r->now.wall_s >= r->credential_expiry_s;
 }
 

@@ -109,7 +109,12 @@ int handle_channel_bind(struct request *r) {
     struct turn_server *s = r->server;
     struct turn_allocation *a = r->allocation;
     struct turn_channel *c;
-    int code = read_binding(r, &r->channel, &s->event_peer);
+    int code = 0;
+    if (a->tcp) {
+        r->reason = TURN_REASON_UNSUPPORTED; /* a stream has no channels */
+        return 403;
+    }
+    code = read_binding(r, &r->channel, &s->event_peer);
     if (code != 0) {
         return code;
     }

@@ -13,6 +13,8 @@
 #define US_PER_S 1000000ULL
 
 enum {
+    CONNECT_TIMEOUT_S = 30,      /* RFC 6062 section 5.2: at least */
+    BIND_TIMEOUT_S = 30,         /* sections 5.2, 5.3 */
     OUTPUTS_MAX = 8,             /* of one call: a reply, an event, a question, relays to close */
     LIFETIME_DEFAULT_S = 600,    /* RFC 8656 section 3.2 */
     PERMISSION_LIFETIME_S = 300, /* section 9 */
@@ -53,6 +55,7 @@ struct allocate_plan {
     uint8_t family_count;
     uint8_t failed_family;
     uint16_t failed_code;
+    bool tcp;
     bool even;
     bool pair;
     bool has_token;
@@ -61,7 +64,24 @@ struct allocate_plan {
     uint32_t lifetime_s;
 };
 
-enum pending_stage { PENDING_KEY, PENDING_RELAY };
+enum pending_stage { PENDING_KEY, PENDING_RELAY, PENDING_CONNECT, PENDING_BIND };
+
+enum connection_state {
+    CONNECTION_CONNECTING, /* to a peer, as a Connect request wants */
+    CONNECTION_WAITING,    /* for its ConnectionBind */
+    CONNECTION_BOUND,
+};
+
+/* A TCP connection with a peer (RFC 6062). */
+struct turn_connection {
+    struct list node; /* in the allocation's connections, or in turn_server.ended */
+    struct turn_allocation *allocation;
+    struct wheel_timer timer;
+    struct addr peer;
+    uint64_t request; /* the Connect that waits, or 0 */
+    uint32_t id;      /* modulo the number of workers: the owner's number */
+    enum connection_state state;
+};
 
 /* A request that waits for the caller's answer, with a copy of its message. */
 struct pending {
@@ -91,11 +111,14 @@ struct turn_server {
     struct hash_table moves;       /* the same by the five-tuple moved to */
     struct hash_table pendings;    /* by five-tuple and transaction id */
     struct hash_table requests;    /* the same by request id */
-    struct wheel allocation_wheel, pending_wheel, reservation_wheel;
+    struct hash_table connections; /* by id */
+    struct wheel allocation_wheel, pending_wheel, reservation_wheel, connection_wheel;
     struct list reservations; /* struct held */
+    struct list ended;        /* struct turn_connection to close and free */
     struct list dying;        /* allocations to report and free */
     struct list dead;         /* struct held to close and free */
     size_t reservation_count;
+    size_t connect_count; /* pending requests that are Connects */
     uint64_t next_request;
     uint64_t now_us; /* of the call being served */
 
@@ -269,6 +292,8 @@ void quota_give(struct turn_server *s, const char *realm, const char *user);
 /* The peer rules in force for an allocation. */
 struct peer_scope permission_scope(const struct turn_server *s, const struct turn_allocation *a);
 struct turn_permission *permission_find(const struct turn_allocation *a, const struct addr *ip);
+/* A permission, and by rules that differ by port this port too. */
+bool permission_holds(const struct turn_server *s, const struct turn_allocation *a, const struct addr *peer);
 /* Room for n more. -ENOSPC, -ENOMEM. */
 int permission_reserve(struct turn_allocation *a, size_t n);
 /* Makes or refreshes; there must be room. */
@@ -283,6 +308,32 @@ bool permission_is_own(const struct turn_server *s, const struct peer_scope *sco
 int permission_check_data_peer(const struct request *r, const struct addr *peer, bool *own);
 /* 0, 403 or 443 for a peer of this allocation, by the rules alone. */
 int permission_check_peer(const struct request *r, const struct addr *peer, bool with_port);
+
+/* server.c: the time of the call being served. */
+void server_set_now(struct turn_server *s, uint64_t now_us);
+
+/* connection.c */
+/* -ENOSPC, -ENOMEM. */
+int connection_new(struct turn_connection **out, struct turn_server *s, struct turn_allocation *a,
+                   const struct addr *peer);
+struct turn_connection *connection_find(const struct turn_server *s, uint32_t id);
+struct turn_connection *connection_find_peer(const struct turn_allocation *a, const struct addr *peer);
+/* Waits for a ConnectionBind from now on. */
+void connection_await_bind(struct turn_server *s, struct turn_connection *c);
+/* Out of all tables; closed and freed by the next poll, a waiting Connect answered with 447. */
+void connection_end(struct turn_server *s, struct turn_connection *c);
+void connection_end_all(struct turn_server *s, struct turn_allocation *a);
+/* Those that the allocation no longer has a relay for, or whose peer is denied by new rules. */
+void connection_judge_again(struct turn_server *s, struct turn_allocation *a);
+/* Pushes what the end of a connection wants done, and frees it. */
+void connection_conclude(struct turn_server *s, struct turn_connection *c);
+void connection_fired(struct wheel_timer *timer, void *ctx);
+
+/* connect.c */
+int handle_connect(struct request *r);
+int handle_connection_bind(struct request *r);
+/* Answers a Connect that waits, if it still does. */
+void connect_answer(struct turn_server *s, struct turn_connection *c, int code, const struct turn_time *now);
 
 /* channel.c */
 int handle_channel_bind(struct request *r);

@@ -1,5 +1,6 @@
 /* Nonces without state: time and a MAC over time, the client's address and the realm. Nothing is kept for a
- * client that has not authenticated, and a nonce works for the address that it was sent to only. With
+ * client that has not authenticated, and a nonce works for the address that it was sent to only; on streams, whose
+ * source is no forgery, for all connections of that IP address, so that a data connection needs no challenge. With
  * PASSWORD-ALGORITHMS or USERHASH it begins with the nonce cookie and the security feature bits of RFC 8489 section
  * 9.2; the MAC covers them, so whoever changes a bit on the way spoils the nonce. */
 #include "proto/turn/internal.h"
@@ -14,14 +15,23 @@ static const char *prefix_of(const struct request *r, bool anonymity) {
     return prefixes[r->server->settings->plain.sha256][anonymity];
 }
 
+/* The client, as far as a nonce is bound to it. */
+static struct addr bound_to(const struct request *r) {
+    struct addr client = r->client->remote;
+    bool stream = r->client->transport == TRANSPORT_TCP || r->client->transport == TRANSPORT_TLS;
+    client.port = stream ? 0 : client.port;
+    return client;
+}
+
 /* False when OpenSSL fails; such a nonce is never valid. */
 static bool nonce_mac(const struct request *r, const char *prefix, const uint8_t time[TIME_BYTES],
                       uint8_t out[STUN_SHA1_BYTES]) {
     struct turn_server *s = r->server;
     const uint8_t *key = s->settings->plain.nonce_key;
+    struct addr client = bound_to(r);
     stun_hmac_begin(s->crypto, STUN_HASH_SHA1, (struct stun_span){key, sizeof s->settings->plain.nonce_key});
     stun_hmac_add(s->crypto, (struct stun_span){time, TIME_BYTES});
-    stun_hmac_add(s->crypto, (struct stun_span){&r->client->remote, sizeof r->client->remote});
+    stun_hmac_add(s->crypto, (struct stun_span){&client, sizeof client});
     stun_hmac_add(s->crypto, (struct stun_span){prefix, strlen(prefix) + 1});
     stun_hmac_add(s->crypto, (struct stun_span){r->realm, strlen(r->realm)});
     return stun_hmac_end(s->crypto, out) == 0;

@@ -1,5 +1,5 @@
-/* What the caller is to do, in order. A call makes at most OUTPUTS_MAX of these; allocations and relays that
- * end are walked off their lists, so that a thousand expiries need no queue. */
+/* What the caller is to do, in order. A call makes at most OUTPUTS_MAX of these; allocations, connections and relays
+ * that end are walked off their lists, so that a thousand expiries need no queue. */
 #include "proto/turn/internal.h"
 
 #include "base/text.h"
@@ -105,16 +105,26 @@ static bool poll_dead(struct turn_server *s, struct turn_output *out) {
     return false;
 }
 
+/* First of all: an allocation's connections are closed before it is reported as deleted. */
+static bool pop(struct turn_server *s, struct turn_output *out) {
+    if (s->output_count == 0 && !list_empty(&s->ended)) {
+        struct turn_connection *c = LIST_ENTRY(s->ended.next, struct turn_connection, node);
+        list_remove(&c->node);
+        connection_conclude(s, c);
+    }
+    if (s->output_count == 0) {
+        return false;
+    }
+    *out = s->outputs[s->output_first];
+    s->output_first = (s->output_first + 1) % OUTPUTS_MAX;
+    s->output_count--;
+    return true;
+}
+
 bool turn_server_poll(struct turn_server *s, struct turn_output *out) {
     if (s->free_next) {
         allocation_free(s, s->free_next);
         s->free_next = NULL;
     }
-    if (s->output_count > 0) {
-        *out = s->outputs[s->output_first];
-        s->output_first = (s->output_first + 1) % OUTPUTS_MAX;
-        s->output_count--;
-        return true;
-    }
-    return poll_dying(s, out) || poll_dead(s, out);
+    return pop(s, out) || poll_dying(s, out) || poll_dead(s, out);
 }

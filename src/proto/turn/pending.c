@@ -1,5 +1,5 @@
-/* Requests that wait for the caller: for a user's key or for a relay port. Bounded in number and size, each
- * with a time limit. */
+/* Requests that wait for the caller: for a user's key, a relay port or a peer's connection. Bounded in number and size,
+ * each with a time limit. */
 #include "proto/turn/internal.h"
 
 #include <stdlib.h>
@@ -36,15 +36,25 @@ static int link_pending(struct turn_server *s, struct pending *p) {
         hash_table_remove(&s->pendings, p->hash, p);
         return -1;
     }
-    wheel_set(&s->pending_wheel, &p->timer, s->now_us + PENDING_LIFETIME_S * US_PER_S);
+    if (p->stage == PENDING_CONNECT) {
+        s->connect_count++; /* its time is the connection's */
+    } else {
+        wheel_set(&s->pending_wheel, &p->timer, s->now_us + PENDING_LIFETIME_S * US_PER_S);
+    }
     return 0;
+}
+
+/* Connects wait for strangers, so they have a bound of their own. */
+static bool has_room(const struct turn_server *s, enum pending_stage stage) {
+    return stage == PENDING_CONNECT ? s->connect_count < TURN_CONNECTS_MAX
+                                    : s->pendings.count - s->connect_count < TURN_PENDING_MAX;
 }
 
 struct pending *pending_new(struct request *r, enum pending_stage stage) {
     struct turn_server *s = r->server;
     size_t len = r->msg->len;
     size_t user_len = r->userhash ? r->user_len : 0;
-    if (s->pendings.count >= TURN_PENDING_MAX || len > TURN_PENDING_MESSAGE_MAX) {
+    if (!has_room(s, stage) || len > TURN_PENDING_MESSAGE_MAX) {
         return NULL;
     }
     struct pending *p = calloc(1, sizeof *p + len + user_len);
@@ -98,6 +108,7 @@ struct pending *pending_find(const struct turn_server *s, uint64_t id, enum pend
 void pending_unlink(struct turn_server *s, struct pending *p) {
     hash_table_remove(&s->pendings, p->hash, p);
     hash_table_remove(&s->requests, id_hash(p->id), p);
+    s->connect_count -= p->stage == PENDING_CONNECT;
     wheel_cancel(&s->pending_wheel, &p->timer);
 }
 

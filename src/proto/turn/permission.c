@@ -160,8 +160,8 @@ int handle_create_permission(struct request *r) {
     return 0;
 }
 
-enum turn_route turn_server_route(const struct turn_server *s, const struct turn_allocation *a,
-                                  const struct addr *peer) {
+static enum turn_route route_by_rules(const struct turn_server *s, const struct turn_allocation *a,
+                                      const struct addr *peer) {
     const struct turn_permission *p = permission_find(a, peer);
     if (!p || !p->by_port) {
         return p ? TURN_ROUTE_ANY : TURN_ROUTE_NONE;
@@ -171,6 +171,16 @@ enum turn_route turn_server_route(const struct turn_server *s, const struct turn
         return TURN_ROUTE_ANY;
     }
     return peer_scope_forbid(&scope, peer) ? TURN_ROUTE_NONE : TURN_ROUTE_OWN;
+}
+
+enum turn_route turn_server_route(const struct turn_server *s, const struct turn_allocation *a,
+                                  const struct addr *peer) {
+    return a->tcp ? TURN_ROUTE_NONE : route_by_rules(s, a, peer);
+}
+
+/* One of our own relayed addresses is no exception here: a connection leaves through a socket. */
+bool permission_holds(const struct turn_server *s, const struct turn_allocation *a, const struct addr *peer) {
+    return route_by_rules(s, a, peer) == TURN_ROUTE_ANY;
 }
 
 int turn_server_from_peer(const struct turn_server *s, const struct turn_allocation *a, const struct addr *peer) {

@@ -17,6 +17,7 @@ const char *turn_reason_name(enum turn_reason reason) {
         [TURN_REASON_CAPACITY] = "capacity",
         [TURN_REASON_INTERNAL] = "internal",
         [TURN_REASON_REDIRECTED] = "redirected",
+        [TURN_REASON_UNREACHABLE] = "peer-unreachable",
         [TURN_REASON_CLIENT] = "client",
         [TURN_REASON_DISCONNECTED] = "disconnected",
         [TURN_REASON_KILLED] = "killed",

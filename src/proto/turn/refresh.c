@@ -33,6 +33,7 @@ static void drop_relay(struct request *r, int index) {
     a->relays[index] = a->relays[1 - index];
     a->relays[1] = (struct turn_relay){.handle = NULL};
     a->relay_count = 1;
+    connection_judge_again(r->server, a);
     for (size_t i = a->permission_count; i-- > 0;) {
         if (!turn_relay_for(a, &a->permissions[i].ip)) {
             a->permissions[i] = a->permissions[--a->permission_count];

@@ -16,6 +16,8 @@ static const struct method methods[] = {
     {STUN_REFRESH, false, true, handle_refresh},
     {STUN_CREATE_PERMISSION, false, true, handle_create_permission},
     {STUN_CHANNEL_BIND, false, true, handle_channel_bind},
+    {STUN_CONNECT, false, true, handle_connect},
+    {STUN_CONNECTION_BIND, false, false, handle_connection_bind},
 };
 
 static const struct method *find_method(uint16_t number) {
@@ -36,9 +38,12 @@ static enum turn_reason usual_reason(int code) {
     case 403:
         return TURN_REASON_FORBIDDEN_PEER;
     case 437:
+    case 446:
         return TURN_REASON_MISMATCH;
     case 441:
         return TURN_REASON_WRONG_USER;
+    case 447:
+        return TURN_REASON_UNREACHABLE;
     case 486:
         return TURN_REASON_QUOTA;
     case 500:

@@ -18,10 +18,13 @@ struct turn_server *turn_server_new(const struct turn_settings *settings, uint64
     hash_table_init(&s->moves);
     hash_table_init(&s->pendings);
     hash_table_init(&s->requests);
+    hash_table_init(&s->connections);
     wheel_init(&s->allocation_wheel, now_us);
     wheel_init(&s->pending_wheel, now_us);
     wheel_init(&s->reservation_wheel, now_us);
+    wheel_init(&s->connection_wheel, now_us);
     list_init(&s->reservations);
+    list_init(&s->ended);
     list_init(&s->dying);
     list_init(&s->dead);
     s->now_us = now_us;
@@ -47,6 +50,7 @@ void turn_server_free(struct turn_server *s) {
     }
     uint32_t cursor = 0;
     for (struct turn_allocation *a; (a = turn_server_next(s, &cursor));) {
+        connection_end_all(s, a);
         allocation_free(s, a);
     }
     cursor = 0;
@@ -59,6 +63,7 @@ void turn_server_free(struct turn_server *s) {
     if (s->free_next) {
         allocation_free(s, s->free_next);
     }
+    LIST_FOREACH_SAFE(node, after, &s->ended) { free(LIST_ENTRY(node, struct turn_connection, node)); }
     free_held(&s->reservations);
     free_held(&s->dead);
     hash_table_deinit(&s->allocations);
@@ -66,14 +71,16 @@ void turn_server_free(struct turn_server *s) {
     hash_table_deinit(&s->moves);
     hash_table_deinit(&s->pendings);
     hash_table_deinit(&s->requests);
+    hash_table_deinit(&s->connections);
     stun_crypto_free(s->crypto);
     settings_drop(s);
     free(s);
 }
 
 /* Wheels without timers follow the clock here, so that a long quiet time is not walked tick by tick later. */
-static void set_now(struct turn_server *s, uint64_t now_us) {
-    struct wheel *const wheels[] = {&s->allocation_wheel, &s->pending_wheel, &s->reservation_wheel};
+void server_set_now(struct turn_server *s, uint64_t now_us) {
+    struct wheel *const wheels[] = {&s->allocation_wheel, &s->pending_wheel, &s->reservation_wheel,
+                                    &s->connection_wheel};
     s->now_us = now_us;
     for (size_t i = 0; i < sizeof wheels / sizeof wheels[0]; i++) {
         if (wheels[i]->count == 0) {
@@ -85,7 +92,7 @@ static void set_now(struct turn_server *s, uint64_t now_us) {
 int turn_server_input(struct turn_server *s, const struct five_tuple *client, const uint8_t *data, size_t len,
                       const struct turn_time *now) {
     struct stun_msg msg;
-    set_now(s, now->now_us);
+    server_set_now(s, now->now_us);
     if (stun_msg_parse(&msg, data, len) < 0) {
         return -EBADMSG;
     }
@@ -115,7 +122,7 @@ int turn_server_key(struct turn_server *s, uint64_t request, const struct turn_k
     }
     struct request r = {.server = s};
     struct stun_msg msg;
-    set_now(s, now->now_us);
+    server_set_now(s, now->now_us);
     pending_unlink(s, p);
     request_resume(&r, &msg, p, now);
     if (key && r.user_len == 0 && key->user) {
@@ -139,7 +146,7 @@ int turn_server_relay_opened(struct turn_server *s, uint64_t request, const stru
     if (!p) {
         return -ENOENT;
     }
-    set_now(s, now->now_us);
+    server_set_now(s, now->now_us);
     allocate_next(s, p, opened, now);
     return 0;
 }
@@ -149,7 +156,7 @@ int turn_server_relay_failed(struct turn_server *s, uint64_t request, const stru
     if (!p) {
         return -ENOENT;
     }
-    set_now(s, now->now_us);
+    server_set_now(s, now->now_us);
     allocate_next(s, p, NULL, now);
     return 0;
 }
@@ -166,6 +173,7 @@ static uint64_t earlier(uint64_t a, uint64_t b) { return a < b ? a : b; }
 
 uint64_t turn_server_deadline(const struct turn_server *s) {
     uint64_t first = earlier(wheel_deadline_us(&s->allocation_wheel), wheel_deadline_us(&s->pending_wheel));
+    first = earlier(first, wheel_deadline_us(&s->connection_wheel));
     return earlier(first, wheel_deadline_us(&s->reservation_wheel));
 }
 
@@ -174,6 +182,7 @@ void turn_server_timeout(struct turn_server *s, uint64_t now_us) {
     wheel_advance(&s->allocation_wheel, now_us, allocation_fired, s);
     wheel_advance(&s->pending_wheel, now_us, pending_fired, s);
     wheel_advance(&s->reservation_wheel, now_us, reservation_fired, s);
+    wheel_advance(&s->connection_wheel, now_us, connection_fired, s);
 }
 
 size_t turn_server_count(const struct turn_server *s) { return s->allocations.count; }

@@ -1,4 +1,4 @@
-/* A STUN and TURN server without I/O (RFC 8489, RFC 8656), one per worker thread.
+/* A STUN and TURN server without I/O (RFC 8489, RFC 8656, RFC 6062), one per worker thread.
  *
  * Whoever runs it passes in messages, answers and the time, and after every call of a function marked (poll)
  * drains turn_server_poll until it returns false. Channel data and Send indications do not pass through
@@ -22,6 +22,7 @@ enum {
     TURN_SECRETS_MAX = 8,
     TURN_PENDING_MAX = 1024,         /* requests that wait for a key or a relay port */
     TURN_PENDING_MESSAGE_MAX = 1500, /* bytes of such a request; a longer one gets 400 */
+    TURN_CONNECTS_MAX = 4096,        /* Connect requests that wait for their peer, besides */
     TURN_RESERVATIONS_MAX = 256,     /* reserved ports that wait for their token: 30 s each */
     TURN_MESSAGE_BYTES_MAX = 1792,   /* a reply; only one with PADDING is longer than 1280 */
     TURN_REALM_MAX = 127,
@@ -104,11 +105,12 @@ struct turn_settings {
     bool has_users;              /* names that are not "<expiry>:<user>" are looked up (TURN_OUTPUT_LOOKUP_KEY) */
     bool strict_expiry;          /* an ephemeral credential is checked at every request, not only at Allocate */
     bool dont_fragment;          /* DONT-FRAGMENT is supported; otherwise it gets 420 */
+    bool tcp;                    /* relayed TCP connections are offered (RFC 6062); otherwise 442 */
     bool relay_ipv4, relay_ipv6; /* families that have a relay address; others get 440 */
     bool mobility;               /* allocations may move to another five-tuple (RFC 8016) */
     bool sha256;                 /* offer PASSWORD-ALGORITHMS (RFC 8489 section 9.2.4) */
     bool anonymity;              /* of the default realm */
-    uint8_t worker;              /* this server's number, carried by its reservation tokens */
+    uint8_t worker;              /* this server's number, carried by its reservation tokens and connection ids */
     uint8_t worker_count;
     uint32_t nonce_lifetime_s; /* 0: 3600 */
     uint32_t max_lifetime_s;   /* 0: 3600; never below 600 */
@@ -166,6 +168,29 @@ int turn_server_relay_opened(struct turn_server *s, uint64_t request, const stru
 /* No port could be opened: 508 goes to the client. (poll) -ENOENT. */
 int turn_server_relay_failed(struct turn_server *s, uint64_t request, const struct turn_time *now);
 
+/* ---- TCP connections of peers (RFC 6062). Each has an id that is unique in this server. */
+
+/* Answers TURN_OUTPUT_CONNECT: the connection stands; the client has 30 s to bind it. (poll) -ENOENT: it is wanted no
+ * longer, the caller closes it. */
+int turn_server_connected(struct turn_server *s, uint32_t id, const struct turn_time *now);
+/* It could not be made: 447 goes to the client. The 30 s that it may take are this server's to watch. (poll) -ENOENT. */
+int turn_server_connect_failed(struct turn_server *s, uint32_t id, const struct turn_time *now);
+/* A peer has connected to a relayed address of that allocation: the client is told and has 30 s to bind it. (poll)
+ * -ERR_FORBIDDEN: no permission; -EEXIST: that peer is connected already; -ENOSPC, -ENOMEM. The caller closes it then. */
+int turn_server_peer_connected(struct turn_server *s, struct turn_allocation *a, const struct addr *peer, uint32_t *id,
+                               const struct turn_time *now);
+/* The connection is gone, or could not be handed on after turn_server_connection_take. (poll) -ENOENT. */
+int turn_server_connection_closed(struct turn_server *s, uint32_t id);
+/* Whose connection it is; NULL: there is none. For counters. */
+struct turn_allocation *turn_server_connection_find(const struct turn_server *s, uint32_t id);
+
+/* Another server's TURN_OUTPUT_TAKE_CONNECTION, put to the one that owns the connection: may that user of that realm have it? 0: it
+ * is bound from now on; else the error code for turn_server_taken: 400 no such connection waits, 441 another user's. */
+int turn_server_connection_take(struct turn_server *s, uint32_t id, const char *user, const char *realm);
+/* Answers TURN_OUTPUT_TAKE_CONNECTION with that result. After 0 the success response is the last STUN message on the
+ * client's connection, which is joined with the peer's. (poll) -ENOENT: the request waits no longer. */
+int turn_server_taken(struct turn_server *s, uint64_t request, int code, const struct turn_time *now);
+
 /* ---- time */
 
 /* When to call turn_server_timeout; UINT64_MAX: never. */
@@ -176,11 +201,15 @@ void turn_server_timeout(struct turn_server *s, uint64_t now_us); /* (poll) */
 
 enum turn_output_type {
     TURN_OUTPUT_REPLY,       /* send bytes to client, whose local address may be another than the request's */
+    TURN_OUTPUT_INDICATION,  /* the same for what is no answer: ConnectionAttempt */
     TURN_OUTPUT_OPEN_RELAY,  /* open a relay port, answer with turn_server_relay_opened or _failed */
     TURN_OUTPUT_CLOSE_RELAY, /* close this handle */
-    TURN_OUTPUT_LOOKUP_KEY,  /* look up a user's key, answer with turn_server_key */
-    TURN_OUTPUT_FORWARD,     /* the message just put in belongs to another worker: pass it there */
-    TURN_OUTPUT_EVENT,       /* for log line and metric */
+    TURN_OUTPUT_CONNECT, /* connect to a peer from a relayed address, answer with turn_server_connected or _failed */
+    TURN_OUTPUT_TAKE_CONNECTION,  /* ask the owner with turn_server_connection_take, answer with turn_server_taken */
+    TURN_OUTPUT_CLOSE_CONNECTION, /* close the peer's connection of this id, in whatever state, if it is there */
+    TURN_OUTPUT_LOOKUP_KEY,       /* look up a user's key, answer with turn_server_key */
+    TURN_OUTPUT_FORWARD,          /* the message just put in belongs to another worker: pass it there */
+    TURN_OUTPUT_EVENT,            /* for log line and metric */
 };
 
 enum turn_event {
@@ -206,11 +235,12 @@ enum turn_reason {
     TURN_REASON_FORBIDDEN_PEER, /* 403 */
     TURN_REASON_MALFORMED,      /* 400 */
     TURN_REASON_UNSUPPORTED,    /* 405, 420, 440, 442, 443 */
-    TURN_REASON_MISMATCH,       /* 437 */
+    TURN_REASON_MISMATCH,       /* 437, 446 */
     TURN_REASON_WRONG_USER,     /* 441 */
     TURN_REASON_CAPACITY,       /* 508: no port, or a table is full */
     TURN_REASON_INTERNAL,       /* 500: no memory */
     TURN_REASON_REDIRECTED,     /* 300 */
+    TURN_REASON_UNREACHABLE,    /* 447: the peer does not take the connection */
     TURN_REASON_CLIENT,         /* deleted by a Refresh with lifetime 0 */
     TURN_REASON_DISCONNECTED,   /* deleted because the connection went */
     TURN_REASON_KILLED,         /* deleted by turn_server_kill */
@@ -222,8 +252,9 @@ const char *turn_reason_name(enum turn_reason reason);
 struct turn_output {
     enum turn_output_type type;
     struct five_tuple client;           /* all but CLOSE_RELAY */
-    uint64_t request;                   /* OPEN_RELAY, LOOKUP_KEY */
-    struct turn_allocation *allocation; /* EVENT (NULL for DENIED without one), CLOSE_RELAY (may be NULL) */
+    uint64_t request;                   /* OPEN_RELAY, LOOKUP_KEY, TAKE_CONNECTION */
+    struct turn_allocation *allocation; /* EVENT (NULL for DENIED without one), CLOSE_RELAY (may be NULL), CONNECT,
+                                           CLOSE_CONNECTION */
     union {
         struct {
             const uint8_t *bytes; /* the machine's, valid until the next call of it */
@@ -235,6 +266,7 @@ struct turn_output {
             uint8_t family;    /* AF_INET or AF_INET6 */
             bool even;         /* an even port */
             bool reserve_pair; /* and the next one too */
+            bool tcp;          /* a port that takes TCP connections of peers */
         } open;
         void *close; /* the handle */
         struct {
@@ -243,6 +275,14 @@ struct turn_output {
             const uint8_t *userhash; /* 32 bytes of USERHASH, else NULL */
             bool sha256;             /* the key wanted is SHA-256 (32 bytes), not MD5 (16) */
         } lookup;
+        struct {
+            uint32_t id;
+            struct addr peer; /* CONNECT */
+            void *from;       /* CONNECT: the handle of the relayed address to connect from */
+            unsigned worker;  /* TAKE_CONNECTION: whose it is */
+            const char *user; /* TAKE_CONNECTION: with realm the machine's, valid until the next call of it */
+            const char *realm;
+        } connection;
         struct {
             unsigned worker;
         } forward;
@@ -260,7 +300,7 @@ struct turn_output {
 };
 
 /* The next thing to do; false: nothing. Pointers inside are valid until the next call. After TURN_EVENT_DELETED come
- * the CLOSE_RELAYs of that allocation, then the allocation is gone. */
+ * the CLOSE_RELAYs of that allocation, then the allocation is gone; its CLOSE_CONNECTIONs come before. */
 bool turn_server_poll(struct turn_server *s, struct turn_output *out);
 
 /* ---- packet path */

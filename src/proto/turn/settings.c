@@ -96,6 +96,7 @@ int turn_server_configure(struct turn_server *s, const struct turn_settings *set
     for (struct turn_allocation *a; (a = turn_server_next(s, &cursor));) {
         permission_judge_again(s, a);
         channel_judge_again(s, a);
+        connection_judge_again(s, a);
         allocation_set_timer(s, a);
     }
     return 0;
