@@ -160,6 +160,13 @@ static void check_realms(const struct config_check *check) {
                      names[i]);
         }
     }
+    for (size_t i = 0; i < c->realms.oauth_key.count; i++) {
+        if (strcmp(c->realms.oauth_key.items[i].realm, c->server.realm) == 0) {
+            complain(check, CONFIG_ERROR, realms.oauth_key,
+                     "[realms] oauth-key: those of the default realm stand in [auth] oauth-key");
+            break;
+        }
+    }
     if (names_realm(&c->realms.secret, c->server.realm)) {
         complain(check, CONFIG_ERROR, realms.secret,
                  "[realms] secret: those of the default realm stand in [auth] secret");

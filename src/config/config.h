@@ -89,6 +89,18 @@ struct config_realm_numbers {
     struct config_realm_number *items;
 };
 
+/* A key shared with an authorization server (RFC 7635). */
+struct config_oauth_key {
+    const char *realm; /* "": the default one */
+    const char *kid;   /* up to 64 bytes */
+    size_t key_len;    /* 16 or 32 */
+    uint8_t key[32];
+};
+struct config_oauth_keys {
+    size_t count;
+    struct config_oauth_key *items;
+};
+
 struct config_ports {
     uint16_t first;
     uint16_t last; /* inclusive, >= first */
@@ -152,12 +164,15 @@ struct config {
         uint64_t credential_lifetime_us;
         bool strict_expiry;
         bool sha256;
-        bool development; /* the page may mint its own tokens */
+        struct config_oauth_keys oauth_key; /* none: no tokens */
+        const char *oauth_server_name;      /* "": the realm */
+        bool development;                   /* the page may mint its own tokens */
     } auth;
     struct {
         struct config_realm_addrs address;
         struct config_realm_texts server_name, origin;
         struct config_realm_texts secret;
+        struct config_oauth_keys oauth_key;
         struct config_realm_numbers user_quota, total_quota;
     } realms; /* beside server.realm, which may be named here too */
     struct {

@@ -38,6 +38,9 @@ size_t config_realm_names(const struct config *config, const char *out[CONFIG_RE
     add_texts(&names, &config->realms.server_name);
     add_texts(&names, &config->realms.origin);
     add_texts(&names, &config->realms.secret);
+    for (size_t i = 0; i < config->realms.oauth_key.count; i++) {
+        add(&names, config->realms.oauth_key.items[i].realm);
+    }
     add_numbers(&names, &config->realms.user_quota);
     add_numbers(&names, &config->realms.total_quota);
     return names.count;

@@ -154,6 +154,11 @@ const struct config_key config_keys[] = {
         .doc = "Whether an expired credential also ends a running session at its next refresh, and permits nothing new before."),
     KEY(auth, sha256, "sha256", BOOL, .fallback = "yes",
         .doc = "Whether SHA-256 is offered beside SHA-1 (RFC 8489). Browsers use SHA-1 only."),
+    KEY(auth, oauth_key, "oauth-key", OAUTH_KEYS, .max = 16,
+        .doc = "A key shared with an authorization server (RFC 7635): its name, a colon and 16 or 32 bytes in base64, for AES-GCM. "
+               "With one, clients may show access tokens sealed with it instead of a name and password. Without this key nobody can."),
+    KEY(auth, oauth_server_name, "oauth-server-name", STRING, .max = 127,
+        .doc = "The name by which authorization servers know this server; tokens for another name are refused. The default is the realm."),
     KEY(auth, development, "development", BOOL, .fallback = "no",
         .doc = "Whether the web page may make its own room tokens, so that anybody who reaches it can join any room. For trying things out only."),
 
@@ -166,6 +171,8 @@ const struct config_key config_keys[] = {
     KEY(realms, secret, "secret", REALM_SECRETS, .max = 512,
         .doc = "A secret of credentials of the form expiry:user in that realm, up to 8 for each. "
                "The secrets of [auth] count in the default realm only."),
+    KEY(realms, oauth_key, "oauth-key", REALM_OAUTH_KEYS, .max = 256,
+        .doc = "A key of an authorization server of the realm, as [auth] oauth-key, up to 16 for each."),
     KEY(realms, user_quota, "user-quota", REALM_NUMBERS, .max = 65,
         .doc = "Allocations that one user of the realm may hold, in the place of [relay] user-quota."),
     KEY(realms, total_quota, "total-quota", REALM_NUMBERS, .max = 65,

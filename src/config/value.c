@@ -30,6 +30,8 @@ static const struct config_value_ops *const type_ops[CONFIG_TYPE_COUNT] = {
     [CONFIG_TYPE_REALM_ORIGINS] = &config_realm_origins_ops,
     [CONFIG_TYPE_REALM_SECRETS] = &config_realm_secrets_ops,
     [CONFIG_TYPE_REALM_NUMBERS] = &config_realm_numbers_ops,
+    [CONFIG_TYPE_OAUTH_KEYS] = &config_oauth_keys_ops,
+    [CONFIG_TYPE_REALM_OAUTH_KEYS] = &config_realm_oauth_keys_ops,
 };
 
 /* The common beginning of all struct config_<list>. */
@@ -102,6 +104,7 @@ int config_value_parse(const struct config_key *key, const char *text, struct co
         struct config_realm_addr realm_addr;
         struct config_realm_text realm_text;
         struct config_realm_number realm_number;
+        struct config_oauth_key oauth_key;
         struct config_discovery discovery;
         struct config_server server;
         char *text;

@@ -20,7 +20,7 @@ extern const struct config_value_ops config_bool_ops, config_uint_ops, config_du
 extern const struct config_value_ops config_string_ops, config_path_ops, config_url_ops, config_account_ops,
     config_log_target_ops, config_secrets_ops, config_urls_ops, config_origins_ops;
 extern const struct config_value_ops config_realm_addresses_ops, config_realm_names_ops, config_realm_origins_ops,
-    config_realm_secrets_ops, config_realm_numbers_ops;
+    config_realm_secrets_ops, config_realm_numbers_ops, config_oauth_keys_ops, config_realm_oauth_keys_ops;
 extern const struct config_value_ops config_listen_ops, config_addresses_ops, config_prefixes_ops, config_externals_ops,
     config_discoveries_ops, config_servers_ops;
 

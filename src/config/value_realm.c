@@ -7,7 +7,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-enum { REALM_BYTES_MAX = 127, NAME_BYTES_MAX = 255, SECRET_BYTES_MIN = 8, SECRET_BYTES_MAX = 256 };
+enum { REALM_BYTES_MAX = 127, KID_BYTES_MAX = 64, NAME_BYTES_MAX = 255, SECRET_BYTES_MIN = 8, SECRET_BYTES_MAX = 256 };
 
 /* Keeps the realm; *rest is what follows it. */
 static int take_realm(const char *text, const char **realm, const char **rest, struct config_parse *parse) {
@@ -121,6 +121,51 @@ static void format_number(const struct config_key *key, const void *value, bool 
     }
 }
 
+/* KID:KEY, the key in base64. */
+static int parse_kid(const char *text, struct config_oauth_key *item, struct config_parse *parse) {
+    const char *colon = strrchr(text, ':');
+    size_t kid_len = colon ? (size_t)(colon - text) : 0;
+    if (kid_len == 0 || kid_len > KID_BYTES_MAX) {
+        return config_complain(parse, "expected KID:KEY, the key's name with at most %d bytes", KID_BYTES_MAX);
+    }
+    long len = base64_decode(item->key, sizeof item->key, colon + 1, strlen(colon + 1));
+    if (len != 16 && len != 32) {
+        return config_complain(parse, "the key of %.*s is not 16 or 32 bytes in base64", (int)kid_len, text);
+    }
+    item->key_len = (size_t)len;
+    item->kid = arena_text(parse->arena, text, kid_len);
+    return item->kid ? 1 : -ENOMEM;
+}
+
+static int parse_oauth_key(const struct config_key *key, const char *text, void *out, struct config_parse *parse) {
+    struct config_oauth_key *item = out;
+    (void)key;
+    item->realm = "";
+    return parse_kid(text, item, parse);
+}
+
+static int parse_realm_oauth_key(const struct config_key *key, const char *text, void *out,
+                                 struct config_parse *parse) {
+    struct config_oauth_key *item = out;
+    const char *rest;
+    (void)key;
+    int rc = take_realm(text, &item->realm, &rest, parse);
+    return rc < 0 ? rc : parse_kid(rest, item, parse);
+}
+
+static void format_oauth_key(const struct config_key *key, const void *value, bool reveal, FILE *out) {
+    const struct config_oauth_key *item = value;
+    char text[BASE64_SIZE(32)];
+    (void)key;
+    base64_encode(text, item->key, item->key_len);
+    fprintf(out, "%s%s%s:%s", item->realm, item->realm[0] ? " " : "", item->kid, reveal ? text : "***");
+    explicit_bzero(text, sizeof text);
+}
+
+const struct config_value_ops config_oauth_keys_ops = {"KID:KEY", sizeof(struct config_oauth_key), true,
+                                                       parse_oauth_key, format_oauth_key};
+const struct config_value_ops config_realm_oauth_keys_ops = {"REALM KID:KEY", sizeof(struct config_oauth_key), true,
+                                                             parse_realm_oauth_key, format_oauth_key};
 const struct config_value_ops config_realm_addresses_ops = {
     "REALM ADDR or REALM ADDR:PORT", sizeof(struct config_realm_addr), true, parse_address, format_address};
 const struct config_value_ops config_realm_names_ops = {"REALM NAME", sizeof(struct config_realm_text), true,

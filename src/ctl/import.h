@@ -64,6 +64,16 @@ const char *import_realm(const struct import *im);
 int import_add_user(struct import *im, const char *realm, const char *name, const char *hex_key);
 int import_add_rule(struct import *im, const char *realm, bool allow, const char *range);
 int import_add_secret(struct import *im, const char *secret);
+/* The same for one realm ("": the default one); after import_read. */
+int import_add_realm_secret(struct import *im, const char *realm, const char *secret);
+int import_add_realm_origin(struct import *im, const char *realm, const char *origin);
+int import_add_realm_option(struct import *im, const char *realm, const char *option, const char *value);
+/* A key of an authorization server; without the option oauth it is only noted. */
+struct import_oauth_key {
+    const char *base64;
+    const char *algorithm; /* "": A256GCM */
+};
+int import_add_oauth_key(struct import *im, const char *realm, const char *kid, const struct import_oauth_key *key);
 /* An option that was read or a thing that was found, and what becomes of it. line 0: of no line. */
 int import_note(struct import *im, enum import_kind kind, unsigned line, const char *name, const char *text);
 

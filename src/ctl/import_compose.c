@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { FEW = 64, PEERS = 1024, VALUE_MAX = 4096 };
+enum { FEW = 64, REALMS = 256, PEERS = 1024, VALUE_MAX = 4096 };
 
 static size_t count_of(const struct import *im, const char *section, size_t len, const char *key) {
     size_t n = 0;
@@ -30,7 +30,7 @@ static bool is_there(const struct import *im, const char *section, const char *k
 
 /* False when the key is full: turnout takes no more of them. */
 static bool put_line(struct import *im, struct import_output line, const char *value) {
-    size_t max = strstr(line.key, "-peer") ? PEERS : FEW;
+    size_t max = strstr(line.key, "-peer") ? PEERS : strcmp(line.section, "realms") == 0 ? REALMS : FEW;
     if (is_there(im, line.section, line.key, value)) {
         return true;
     }
@@ -52,7 +52,8 @@ static bool put_line(struct import *im, struct import_output line, const char *v
 
 /* Sections are few and static: the same name is the same pointer. */
 static const char *section_of(const char *name, size_t len) {
-    static const char *const sections[] = {"server", "listen", "tls", "relay", "auth", "http", "stats", "log"};
+    static const char *const sections[] = {"server", "listen", "tls",   "relay", "auth",
+                                           "realms", "http",   "stats", "log"};
     for (size_t i = 0; i < sizeof sections / sizeof sections[0]; i++) {
         if (strlen(sections[i]) == len && strncmp(sections[i], name, len) == 0) {
             return sections[i];
@@ -308,6 +309,10 @@ static void put_ports(struct import *im) {
 static void put_auth(struct import *im) {
     for (size_t i = 0; i < im->secret_count; i++) {
         import_put(im, "auth.secret", NULL, "turn_secret in the database", im->secrets[i]);
+    }
+    if (import_has(im, "oauth") && count_of(im, "auth", 4, "oauth-key") + count_of(im, "realms", 6, "oauth-key") == 0) {
+        (void)import_note(im, IMPORT_UNSUPPORTED, import_last(im, "oauth")->line, "oauth",
+                          "the database has no key that is still good, so no token would be taken");
     }
     if (im->has_keys_only) {
         import_put(im, "auth.sha256", NULL, "of these users only the MD5 keys are known", "no");

@@ -12,48 +12,47 @@
 
 struct table {
     const char *sql;
-    int (*row)(struct import *im, const char *const columns[3]);
+    int (*row)(struct import *im, const char *const columns[4]);
 };
 
-static int take_user(struct import *im, const char *const c[3]) { return import_add_user(im, c[0], c[1], c[2]); }
+static int take_user(struct import *im, const char *const c[4]) { return import_add_user(im, c[0], c[1], c[2]); }
 
-static int take_secret(struct import *im, const char *const c[3]) { return import_add_secret(im, c[1]); }
+static int take_secret(struct import *im, const char *const c[4]) { return import_add_realm_secret(im, c[0], c[1]); }
 
-static int take_allowed(struct import *im, const char *const c[3]) { return import_add_rule(im, c[0], true, c[1]); }
+static int take_allowed(struct import *im, const char *const c[4]) { return import_add_rule(im, c[0], true, c[1]); }
 
-static int take_denied(struct import *im, const char *const c[3]) { return import_add_rule(im, c[0], false, c[1]); }
+static int take_denied(struct import *im, const char *const c[4]) { return import_add_rule(im, c[0], false, c[1]); }
 
 static const char *shown(const char *text) {
     size_t len = strlen(text);
     return len > 0 && len < 128 && text_is_printable(text, len) ? text : "?";
 }
 
-static int note_option(struct import *im, const char *const c[3]) {
-    return import_note(im, IMPORT_LATER, 0, shown(c[1]),
-                       "of one realm in the database: limits are per server and user");
+static int take_option(struct import *im, const char *const c[4]) {
+    return import_add_realm_option(im, c[0], c[1], c[2]);
 }
 
-static int note_origin(struct import *im, const char *const c[3]) {
-    return import_note(im, IMPORT_UNSUPPORTED, 0, shown(c[1]), "an origin with a realm of its own: there is one realm");
+static int take_origin(struct import *im, const char *const c[4]) { return import_add_realm_origin(im, c[0], c[1]); }
+
+static int take_oauth(struct import *im, const char *const c[4]) {
+    return import_add_oauth_key(im, c[0], c[1], &(struct import_oauth_key){.base64 = c[2], .algorithm = c[3]});
 }
 
-static int note_oauth(struct import *im, const char *const c[3]) {
-    return import_note(im, IMPORT_LATER, 0, shown(c[1]), "an OAuth key: RFC 7635 is not in this version");
-}
-
-static int note_admin(struct import *im, const char *const c[3]) {
+static int note_admin(struct import *im, const char *const c[4]) {
     return import_note(im, IMPORT_NOT_NEEDED, 0, shown(c[1]), "an account of the web interface: turnoutctl manages");
 }
 
 static const struct table tables[] = {
-    {"SELECT realm, name, hmackey FROM turnusers_lt ORDER BY realm, name", take_user},
-    {"SELECT realm, value, '' FROM turn_secret ORDER BY realm, value", take_secret},
-    {"SELECT realm, ip_range, '' FROM allowed_peer_ip ORDER BY realm, ip_range", take_allowed},
-    {"SELECT realm, ip_range, '' FROM denied_peer_ip ORDER BY realm, ip_range", take_denied},
-    {"SELECT realm, opt, value FROM turn_realm_option ORDER BY realm, opt LIMIT 1000", note_option},
-    {"SELECT realm, origin, '' FROM turn_origin_to_realm ORDER BY origin LIMIT 1000", note_origin},
-    {"SELECT realm, kid, '' FROM oauth_key ORDER BY kid LIMIT 1000", note_oauth},
-    {"SELECT realm, name, '' FROM admin_user ORDER BY name LIMIT 1000", note_admin},
+    {"SELECT realm, name, hmackey, '' FROM turnusers_lt ORDER BY realm, name", take_user},
+    {"SELECT realm, value, '', '' FROM turn_secret ORDER BY realm, value", take_secret},
+    {"SELECT realm, ip_range, '', '' FROM allowed_peer_ip ORDER BY realm, ip_range", take_allowed},
+    {"SELECT realm, ip_range, '', '' FROM denied_peer_ip ORDER BY realm, ip_range", take_denied},
+    {"SELECT realm, opt, value, '' FROM turn_realm_option ORDER BY realm, opt LIMIT 1000", take_option},
+    {"SELECT realm, origin, '', '' FROM turn_origin_to_realm ORDER BY origin LIMIT 1000", take_origin},
+    {"SELECT realm, kid, ikm_key, as_rs_alg FROM oauth_key WHERE lifetime = 0 OR"
+     " timestamp + lifetime > CAST(strftime('%s', 'now') AS INTEGER) ORDER BY kid LIMIT 1000",
+     take_oauth},
+    {"SELECT realm, name, '', '' FROM admin_user ORDER BY name LIMIT 1000", note_admin},
 };
 
 static const char *column(sqlite3_stmt *stmt, int i) {
@@ -69,7 +68,7 @@ static int read_table(struct import *im, sqlite3 *db, const struct table *table)
         return strstr(sqlite3_errmsg(db), "no such table") ? 0 : -ERR_DATABASE;
     }
     while (rc == 0 && (step = sqlite3_step(stmt)) == SQLITE_ROW) {
-        const char *columns[3] = {column(stmt, 0), column(stmt, 1), column(stmt, 2)};
+        const char *columns[4] = {column(stmt, 0), column(stmt, 1), column(stmt, 2), column(stmt, 3)};
         rc = table->row(im, columns);
         rc = rc == -EINVAL ? 0 : rc; /* noted */
     }

@@ -45,7 +45,8 @@ static void put_section(struct page *page, struct import *im, const char *sectio
 }
 
 static char *write_text(struct import *im) {
-    static const char *const sections[] = {"server", "listen", "tls", "relay", "auth", "http", "stats", "log"};
+    static const char *const sections[] = {"server", "listen", "tls",   "relay", "auth",
+                                           "realms", "http",   "stats", "log"};
     char *text = NULL;
     size_t len = 0;
     struct page page = {.out = open_memstream(&text, &len), .line = 3};

@@ -25,6 +25,41 @@ static void add_secrets(struct relay_realms *realms, size_t i, const struct conf
     }
 }
 
+static const char *name_for(const struct config *config, const char *realm) {
+    return config->auth.oauth_server_name[0] ? config->auth.oauth_server_name : realm;
+}
+
+/* The keys of one realm, one after another. How many. */
+static size_t add_oauth_keys(struct relay_realms *realms, const struct config_oauth_keys *list, const char *realm) {
+    size_t count = 0;
+    for (size_t i = 0; i < list->count && count < TURN_OAUTH_KEYS_MAX; i++) {
+        const struct config_oauth_key *item = &list->items[i];
+        if (strcmp(item->realm, realm) == 0) {
+            struct turn_oauth_key *key = &realms->oauth_keys[realms->oauth_key_count++];
+            *key = (struct turn_oauth_key){.kid = item->kid, .key_len = item->key_len};
+            memcpy(key->key, item->key, item->key_len);
+            count++;
+        }
+    }
+    return count;
+}
+
+static int make_oauth(struct relay_realms *out, const struct config *config) {
+    size_t room = config->auth.oauth_key.count + config->realms.oauth_key.count;
+    out->oauth_keys = calloc(room + 1, sizeof *out->oauth_keys);
+    if (!out->oauth_keys) {
+        return -ENOMEM;
+    }
+    out->default_oauth_key_count = add_oauth_keys(out, &config->auth.oauth_key, "");
+    for (size_t i = 0; i < out->count; i++) {
+        struct turn_realm *realm = &out->items[i];
+        realm->oauth_keys = &out->oauth_keys[out->oauth_key_count];
+        realm->oauth_name = name_for(config, realm->name);
+        realm->oauth_key_count = add_oauth_keys(out, &config->realms.oauth_key, realm->name);
+    }
+    return 0;
+}
+
 /* The default realm needs no way. */
 static void add_way(struct relay_realms *realms, const char *name, struct turn_realm_way way) {
     for (unsigned i = 0; i < realms->count; i++) {
@@ -70,7 +105,14 @@ int relay_realms_make(struct relay_realms *out, const struct config *config, con
     add_texts(out, &config->realms.server_name, TURN_WAY_SERVER_NAME);
     add_addresses(out, &config->realms.address, true);
     add_addresses(out, &config->realms.address, false);
-    return 0;
+    out->default_oauth_name = name_for(config, config->server.realm);
+    return make_oauth(out, config);
 }
 
-void relay_realms_deinit(struct relay_realms *realms) { free(realms->ways); }
+void relay_realms_deinit(struct relay_realms *realms) {
+    if (realms->oauth_keys) {
+        explicit_bzero(realms->oauth_keys, realms->oauth_key_count * sizeof *realms->oauth_keys);
+    }
+    free(realms->oauth_keys);
+    free(realms->ways);
+}

@@ -10,6 +10,10 @@ struct relay_realms {
     size_t count;
     struct turn_realm items[CONFIG_REALMS_MAX];
     const char *secrets[CONFIG_REALMS_MAX][TURN_SECRETS_MAX];
+    size_t oauth_key_count;
+    struct turn_oauth_key *oauth_keys; /* the default realm's first, then each realm's together */
+    size_t default_oauth_key_count;
+    const char *default_oauth_name;
     size_t way_count;
     struct turn_realm_way *ways;
 };

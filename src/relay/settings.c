@@ -145,6 +145,9 @@ static void fill_turn(struct relay_settings *s, const struct relay_extras *extra
     t->mobility = c->relay.mobility;
     t->sha256 = c->auth.sha256;
     t->anonymity = relay_realm_has_users(extras, c->server.realm);
+    t->oauth_keys = s->realms.oauth_keys;
+    t->oauth_key_count = s->realms.default_oauth_key_count;
+    t->oauth_name = s->realms.default_oauth_name;
     t->realms = s->realms.items;
     t->realm_count = s->realms.count;
     t->ways = s->realms.ways;

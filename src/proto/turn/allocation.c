@@ -62,6 +62,7 @@ struct turn_allocation *allocation_new(struct request *r, const struct allocate_
     a->tcp = plan->tcp;
     a->failed_family = plan->failed_family;
     a->failed_code = plan->failed_code;
+    a->token = r->token;
     a->key_len = r->key_len;
     memcpy(a->key, r->key, r->key_len);
     memcpy(a->allocate_txid, r->msg->txid, sizeof a->allocate_txid);

@@ -79,7 +79,8 @@ struct turn_allocation {
     void *sample;    /* NULL: nobody looks */
     /* ---- the machine's own */
     struct wheel_timer timer;
-    uint8_t key_len; /* 16: MD5, 32: SHA-256 */
+    uint8_t key_len; /* 16: MD5, 32: SHA-256; of a token: 16 to 32 */
+    bool token;      /* begun with an access token (RFC 7635), whose end it does not outlive */
     uint8_t key[32];
     uint8_t allocate_txid[12];
     bool has_reservation;

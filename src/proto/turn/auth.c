@@ -110,6 +110,10 @@ static size_t key_bytes(const struct request *r) {
 static void recognise_owner(struct request *r) {
     const struct turn_allocation *a = r->allocation;
     uint8_t hash[STUN_SHA256_BYTES];
+    if (a && !r->userhash && third_party_is_owner(r, a)) {
+        r->user = a->user;
+        r->user_len = strlen(a->user);
+    }
     if (!r->userhash || !a) {
         return;
     }
@@ -122,13 +126,17 @@ static void recognise_owner(struct request *r) {
 }
 
 static bool shares_key(const struct request *r, const struct turn_allocation *a) {
-    return a && auth_user_equals(r, a->user) && a->key_len == key_bytes(r);
+    return a && auth_user_equals(r, a->user) && (a->token || a->key_len == key_bytes(r));
 }
 
 static int verify_by_allocation(struct request *r) {
     memcpy(r->key, r->allocation->key, r->allocation->key_len);
     r->key_len = r->allocation->key_len;
     r->credential_expiry_s = r->allocation->credential_expiry_s;
+    r->token = r->allocation->token;
+    if (r->token && stun_msg_has(r->msg, STUN_ATTR_MESSAGE_INTEGRITY_SHA256)) {
+        r->hash = STUN_HASH_SHA256;
+    }
     r->ephemeral = r->credential_expiry_s != 0;
     return finish_verification(r, verify_with_key(r));
 }
@@ -162,6 +170,16 @@ static int verify_by_secrets(struct request *r, uint64_t expiry_s) {
     return finish_verification(r, rc);
 }
 
+/* coturn and its clients sign with the first 16 bytes of a longer key: what fits a password's hash. */
+static int verify_by_token(struct request *r) {
+    int rc = verify_with_key(r);
+    if (rc == -ERR_INTEGRITY && r->key_len > STUN_MD5_BYTES && r->hash == STUN_HASH_SHA1) {
+        r->key_len = STUN_MD5_BYTES;
+        rc = verify_with_key(r);
+    }
+    return rc;
+}
+
 static int ask_for_key(struct request *r) {
     struct turn_server *s = r->server;
     struct pending *p = pending_new(r, PENDING_KEY);
@@ -192,6 +210,10 @@ static int verify_user(struct request *r) {
     if (r->lookup != LOOKUP_NOT_ASKED) {
         return deny(r, 401, TURN_REASON_UNKNOWN_USER);
     }
+    if (third_party_has(r)) {
+        int code = third_party_open(r);
+        return code != 0 ? code : finish_verification(r, verify_by_token(r));
+    }
     recognise_owner(r);
     if (shares_key(r, r->allocation)) {
         return verify_by_allocation(r);
@@ -202,11 +224,11 @@ static int verify_user(struct request *r) {
     return r->server->settings->plain.has_users ? ask_for_key(r) : deny(r, 401, TURN_REASON_UNKNOWN_USER);
 }
 
-/* An ephemeral credential starts allocations until its expiry; with strict-expiry it keeps them no longer. */
-/* ConnectionBind continues an allocation that another connection has. */
+/* A token counts as long as it says (RFC 7635 section 7). An ephemeral credential starts allocations until its expiry; with
+ * strict-expiry it keeps them no longer. ConnectionBind continues an allocation that another connection has. */
 static bool credential_expired(const struct request *r) {
     bool begins = !r->allocation && r->msg->method != STUN_CONNECTION_BIND;
-    bool matters = begins || r->server->settings->plain.strict_expiry;
+    bool matters = begins || r->token || r->server->settings->plain.strict_expiry;
     return r->ephemeral && matters && r->now.wall_s >= r->credential_expiry_s;
 }
 

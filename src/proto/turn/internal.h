@@ -94,11 +94,13 @@ struct pending {
     struct allocate_plan plan;
     uint8_t opened; /* families tried so far */
     bool has_quota;
+    bool token;
+    enum stun_hash key_hash;
     uint8_t key_len;
     uint8_t key[STUN_KEY_BYTES_MAX];
     uint64_t credential_expiry_s;
     size_t len;
-    size_t user_len;   /* of a name that is not in the message (USERHASH): it stands after it */
+    size_t user_len;   /* of a name that is not in the message (USERHASH, token): it stands after it */
     uint8_t message[]; /* len bytes, then user_len */
 };
 
@@ -155,6 +157,8 @@ struct request {
     /* credentials */
     const char *user; /* in the message; of a USERHASH once it is known, else empty */
     size_t user_len;
+    bool token; /* of third-party authorization: r->user is made of it */
+    char token_user[TURN_OAUTH_KID_MAX + 1 + 16 + 1];
     const uint8_t *userhash; /* in the message, when it names the user so; else NULL */
     enum stun_hash hash;     /* of the key: SHA1 stands for MD5 and MESSAGE-INTEGRITY */
     bool nonce_expired;
@@ -219,6 +223,16 @@ extern const uint8_t auth_password_algorithms[8];
 int auth_check_form(struct request *r);
 int auth_verify(struct request *r);
 bool auth_user_equals(const struct request *r, const char *name);
+
+/* third_party.c */
+/* The request carries a token and its realm takes them. */
+bool third_party_has(const struct request *r);
+/* Opens the token: key, name and end of the credential. 0; 401, 500. */
+int third_party_open(struct request *r);
+/* A name as a later request without a token has it, as the allocation has it. */
+bool third_party_is_owner(const struct request *r, const struct turn_allocation *a);
+/* What a challenge offers. */
+void third_party_write(struct request *r);
 
 /* limit.c: may this client have another error without having authenticated (or what costs as much), another binding? */
 bool limit_error(struct turn_server *s, const struct five_tuple *client);

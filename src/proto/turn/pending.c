@@ -53,7 +53,7 @@ static bool has_room(const struct turn_server *s, enum pending_stage stage) {
 struct pending *pending_new(struct request *r, enum pending_stage stage) {
     struct turn_server *s = r->server;
     size_t len = r->msg->len;
-    size_t user_len = r->userhash ? r->user_len : 0;
+    size_t user_len = r->userhash || r->token ? r->user_len : 0;
     if (!has_room(s, stage) || len > TURN_PENDING_MESSAGE_MAX) {
         return NULL;
     }
@@ -71,6 +71,8 @@ struct pending *pending_new(struct request *r, enum pending_stage stage) {
     p->key_len = r->key_len;
     memcpy(p->key, r->key, r->key_len);
     p->has_quota = r->has_quota;
+    p->token = r->token;
+    p->key_hash = r->hash;
     p->credential_expiry_s = r->credential_expiry_s;
     memcpy(p->message, r->msg->data, len);
     if (user_len > 0) {

@@ -91,10 +91,24 @@ enum nonce_state realm_check_nonce(struct request *r, struct stun_span realm, st
     return nonce_check(r, nonce.bytes, nonce.len);
 }
 
+static bool oauth_fits(const struct turn_oauth_key *keys, size_t count, const char *name) {
+    bool fits = count == 0 || (name && name[0] && strlen(name) <= TURN_REALM_MAX);
+    for (size_t i = 0; i < count && fits; i++) {
+        size_t len = strlen(keys[i].kid);
+        fits = len > 0 && len <= TURN_OAUTH_KID_MAX && (keys[i].key_len == 16 || keys[i].key_len == 32);
+    }
+    return fits;
+}
+
 int realm_settings_check(const struct turn_settings *in) {
+    if (!oauth_fits(in->oauth_keys, in->oauth_key_count, in->oauth_name)) {
+        return -1;
+    }
     for (size_t i = 0; i < in->realm_count; i++) {
         size_t len = strlen(in->realms[i].name);
-        if (len == 0 || len > TURN_REALM_MAX) {
+        const struct turn_realm *realm = &in->realms[i];
+        if (len == 0 || len > TURN_REALM_MAX ||
+            !oauth_fits(realm->oauth_keys, realm->oauth_key_count, realm->oauth_name)) {
             return -1;
         }
     }

@@ -2,11 +2,14 @@
 
 #include <errno.h>
 
-/* RFC 8656 sections 7.2, 8.2: the smaller of what is wanted and the maximum, but never below the default. */
+/* RFC 8656 sections 7.2, 8.2: the smaller of what is wanted and the maximum, but never below the
+ * default; and not beyond a token's end (RFC 7635 section 9). */
 uint32_t lifetime_of(const struct request *r, uint32_t wanted_s) {
     uint32_t max = r->server->settings->plain.max_lifetime_s;
     uint32_t lifetime = wanted_s < max ? wanted_s : max;
-    return lifetime > LIFETIME_DEFAULT_S ? lifetime : LIFETIME_DEFAULT_S;
+    lifetime = lifetime > LIFETIME_DEFAULT_S ? lifetime : LIFETIME_DEFAULT_S;
+    uint64_t left = r->credential_expiry_s > r->now.wall_s ? r->credential_expiry_s - r->now.wall_s : 0;
+    return r->token && left < lifetime ? (uint32_t)left : lifetime;
 }
 
 /* With an address family named, it must be one of the allocation's, else 443 (section 8.2). */
@@ -46,6 +49,15 @@ static void drop_relay(struct request *r, int index) {
     }
 }
 
+/* A later token carries the session on: its key signs from now on. */
+static void take_token(const struct request *r, struct turn_allocation *a) {
+    if (r->token) {
+        a->credential_expiry_s = r->credential_expiry_s;
+        a->key_len = r->key_len;
+        memcpy(a->key, r->key, r->key_len);
+    }
+}
+
 int handle_refresh(struct request *r) {
     struct turn_allocation *a = r->allocation;
     uint32_t wanted = LIFETIME_DEFAULT_S;
@@ -71,6 +83,7 @@ int handle_refresh(struct request *r) {
         drop_relay(r, index);
     } else {
         a->expiry_us = r->now.now_us + lifetime * US_PER_S;
+        take_token(r, a);
     }
     allocation_set_timer(r->server, a);
     output_event(r, TURN_EVENT_REFRESHED, a);

@@ -63,6 +63,7 @@ void reply_send_error(struct request *r, int code) {
         nonce_make(r, offers_anonymity(r, code), nonce);
         stun_write_text(&r->reply, STUN_ATTR_REALM, r->realm);
         stun_write_text(&r->reply, STUN_ATTR_NONCE, nonce);
+        third_party_write(r);
         if (r->server->settings->plain.sha256) {
             stun_write_bytes(&r->reply, STUN_ATTR_PASSWORD_ALGORITHMS, auth_password_algorithms,
                              sizeof auth_password_algorithms);

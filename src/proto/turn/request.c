@@ -89,7 +89,8 @@ void request_resume(struct request *r, struct stun_msg *msg, const struct pendin
         r->user = (const char *)user;
     }
     realm_resume(r);
-    r->hash = p->key_len == STUN_SHA256_BYTES ? STUN_HASH_SHA256 : STUN_HASH_SHA1;
+    r->hash = p->key_hash;
+    r->token = p->token;
     r->key_len = p->key_len;
     memcpy(r->key, p->key, p->key_len);
     r->has_quota = p->has_quota;

@@ -9,6 +9,7 @@
 
 #include "base/addr.h"
 #include "proto/turn/allocation.h"
+#include "proto/turn/token.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -78,6 +79,9 @@ struct turn_realm {
     const char *const *secrets; /* shared secrets; all verify */
     size_t secret_count;
     bool anonymity; /* tell clients to send USERHASH (RFC 8489 section 9.2); it is taken in any case */
+    const struct turn_oauth_key *oauth_keys; /* of authorization servers (RFC 7635); none: no tokens */
+    size_t oauth_key_count;
+    const char *oauth_name; /* the server's name as they know it, up to 127 bytes; needed with keys */
 };
 
 /* What leads a client to another realm than the default one. */
@@ -110,7 +114,10 @@ struct turn_settings {
     bool mobility;               /* allocations may move to another five-tuple (RFC 8016) */
     bool sha256;                 /* offer PASSWORD-ALGORITHMS (RFC 8489 section 9.2.4) */
     bool anonymity;              /* of the default realm */
-    uint8_t worker;              /* this server's number, carried by its reservation tokens and connection ids */
+    const struct turn_oauth_key *oauth_keys; /* of the default realm; borrowed like `realms` */
+    size_t oauth_key_count;
+    const char *oauth_name;
+    uint8_t worker; /* this server's number, carried by its reservation tokens and connection ids */
     uint8_t worker_count;
     uint32_t nonce_lifetime_s; /* 0: 3600 */
     uint32_t max_lifetime_s;   /* 0: 3600; never below 600 */

@@ -48,7 +48,10 @@ static int list_realms(struct settings *out, const struct turn_settings *in) {
     out->realms[out->realm_count++] = (struct turn_realm){.name = out->realm,
                                                           .secrets = (const char *const *)out->secrets,
                                                           .secret_count = in->secret_count,
-                                                          .anonymity = in->anonymity};
+                                                          .anonymity = in->anonymity,
+                                                          .oauth_keys = in->oauth_keys,
+                                                          .oauth_key_count = in->oauth_key_count,
+                                                          .oauth_name = in->oauth_name};
     for (size_t i = 0; i < in->realm_count; i++) {
         out->realms[out->realm_count++] = in->realms[i];
     }

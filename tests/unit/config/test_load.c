@@ -204,6 +204,20 @@ static void a_realm_needs_a_name_a_value_and_a_way_in(void **state) {
     config_unref(config);
 }
 
+static void a_key_of_an_authorization_server_has_a_name_and_sixteen_or_thirty_two_bytes(void **state) {
+    (void)state;
+    const struct config *config = load_ok("[auth]\noauth-key = a:b:MDEyMzQ1Njc4OWFiY2RlZg==\n");
+    assert_string_equal(config->auth.oauth_key.items[0].kid, "a:b");
+    assert_int_equal(config->auth.oauth_key.items[0].key_len, 16);
+    assert_memory_equal(config->auth.oauth_key.items[0].key, "0123456789abcdef", 16);
+    config_unref(config);
+    assert_refused("[auth]\noauth-key = MDEyMzQ1Njc4OWFiY2RlZg==\n", 2, "expected KID:KEY");
+    assert_refused("[auth]\noauth-key = north:MDEyMzQ1Njc4OWFiY2RlZgo=\n", 2, "16 or 32 bytes");
+    assert_refused("[auth]\noauth-key = north:not base64\n", 2, "16 or 32 bytes");
+    assert_refused("[server]\nrealm = a\n[realms]\noauth-key = a north:MDEyMzQ1Njc4OWFiY2RlZg==\n", 4,
+                   "[auth] oauth-key");
+}
+
 static void more_realms_than_can_be_are_refused(void **state) {
     (void)state;
     char text[8192] = "[realms]\n";
@@ -378,6 +392,7 @@ int main(void) {
         cmocka_unit_test(a_list_is_bounded_by_what_its_lines_become),
         cmocka_unit_test(a_realm_needs_a_name_a_value_and_a_way_in),
         cmocka_unit_test(more_realms_than_can_be_are_refused),
+        cmocka_unit_test(a_key_of_an_authorization_server_has_a_name_and_sixteen_or_thirty_two_bytes),
         cmocka_unit_test(the_report_is_bounded),
         cmocka_unit_test(overrides_replace_what_the_file_says),
         cmocka_unit_test(a_bad_override_is_named),

@@ -16,10 +16,12 @@ static const char everything[] =
     "[relay]\naddress = 192.0.2.1\nports = 50000-50100\nallow-peer = 10.0.0.0/8\ndeny-peer = 2001:db8::/32\n"
     "max-lifetime = 20m\nuser-quota = 5\ntotal-quota = 50\nuser-bandwidth = 1500k\ntotal-bandwidth = 1G\ntcp = yes\n"
     "mobility = yes\nalternate-server = 192.0.2.9:3478\n[auth]\nsecret = first-secret-0123456789\n"
+    "oauth-key = north:QUJDREVGR0hJSktMTU5PUA==\noauth-server-name = turn.example\n"
     "credential-lifetime = 1d\nstrict-expiry = yes\nsha256 = no\ndevelopment = yes\n[realms]\naddress = b.example "
     "192.0.2.7:5\n"
     "address = c.example 2001:db8::7\nserver-name = b.example turn.b.example\norigin = b.example https://b.example\n"
-    "secret = b.example second-secret-012345\nuser-quota = b.example 7\nuser-quota = example.org unlimited\n"
+    "secret = b.example second-secret-012345\noauth-key = b.example east:MDEyMzQ1Njc4OWFiY2RlZg==\nuser-quota = "
+    "b.example 7\nuser-quota = example.org unlimited\n"
     "total-quota = b.example 70\n[http]\nlisten = 81\n"
     "tls-listen = 443\npublic-url = https://u:topsecret@x/y\nallowed-origin = https://a.example\n"
     "trusted-proxy = 127.0.0.1\nweb-root = /w\nrequest-rate = unlimited\n[stats]\nlisten = [::1]:9\ncoturn-names = "
@@ -71,13 +73,21 @@ static void what_is_shown_reads_back_the_same(void **state) {
     mask = strstr(text, "secret = b.example ***");
     assert_non_null(mask);
     memcpy(mask, "#", 1);
+    static const char *const keys[] = {"oauth-key = north:***", "oauth-key = b.example east:***"};
+    for (size_t i = 0; i < 2; i++) {
+        mask = strstr(text, keys[i]);
+        assert_non_null(mask);
+        memcpy(mask, "#", 1);
+    }
     const struct config *b = load_ok(text);
     struct config_change changes[CONFIG_KEY_MAX];
-    assert_int_equal(diff(a, b, changes), 4);
+    assert_int_equal(diff(a, b, changes), 6);
     assert_string_equal(changes[0].name, "auth.secret");
-    assert_string_equal(changes[1].name, "realms.secret");
-    assert_string_equal(changes[2].name, "http.public-url");
-    assert_string_equal(changes[3].name, "cluster.redis");
+    assert_string_equal(changes[1].name, "auth.oauth-key");
+    assert_string_equal(changes[2].name, "realms.secret");
+    assert_string_equal(changes[3].name, "realms.oauth-key");
+    assert_string_equal(changes[4].name, "http.public-url");
+    assert_string_equal(changes[5].name, "cluster.redis");
     free(text);
     config_unref(a);
     config_unref(b);
@@ -90,6 +100,8 @@ static void secrets_are_masked_in_both_forms(void **state) {
         char *text = config_show(c, form);
         assert_null(strstr(text, "first-secret"));
         assert_null(strstr(text, "second-secret"));
+        assert_null(strstr(text, "QUJDREVG"));
+        assert_null(strstr(text, "MDEyMzQ1"));
         assert_null(strstr(text, "topsecret"));
         assert_null(strstr(text, "hunter2"));
         assert_non_null(strstr(text, "redis://:***@h:1/0"));

@@ -202,7 +202,6 @@ static void nothing_is_dropped_in_silence(void **state) {
     (void)state;
     is_told("realm=a\nno-such-thing=1\n", "line 2: no-such-thing: not supported: turnout does not know");
     is_told("stun-only\n", "line 1: stun-only: not supported:");
-    is_told("oauth\n", "line 1: oauth: later:");
     is_told("pidfile=/x\n", "line 1: pidfile: not needed:");
     is_told("stale-nonce=600\n", "line 1: stale-nonce: always so:");
     is_told("rest-api-separator=|\n", "line 1: rest-api-separator: not supported:");
@@ -305,6 +304,46 @@ static void rows_of_the_database_are_taken(void **state) {
     done(&r);
 }
 
+static void realms_of_the_database_become_lines(void **state) {
+    struct result r;
+    (void)state;
+    static const struct import_oauth_key long_key = {"MTIzNDU2Nzg5MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIK", "A256GCM"};
+    static const struct import_oauth_key short_key = {"MTIzNDU2Nzg5MDEyMzQ1Ngo=", "A128GCM"};
+    static const struct import_oauth_key odd = {"MTIzNDU2Nzg5MDEyMzQ1Ngo=", "A256CBC"};
+    read_only(&r, "realm=a\nuse-auth-secret\noauth\nserver-name=turn.a\nstatic-auth-secret=first-of-two\n");
+    assert_int_equal(import_add_realm_secret(r.im, "a", "second-of-two"), 0);
+    assert_int_equal(import_add_realm_secret(r.im, "b", "secret of realm b"), 0);
+    assert_int_equal(import_add_realm_secret(r.im, "b c", "secret-of-none"), -EINVAL);
+    assert_int_equal(import_add_realm_origin(r.im, "b", "https://b.example"), 0);
+    assert_int_equal(import_add_realm_origin(r.im, "a", "https://a.example"), 0);
+    assert_int_equal(import_add_realm_option(r.im, "b", "user-quota", "7"), 0);
+    assert_int_equal(import_add_realm_option(r.im, "a", "total-quota", "0"), 0);
+    assert_int_equal(import_add_realm_option(r.im, "b", "max-bps", "1000"), 0);
+    assert_int_equal(import_add_realm_option(r.im, "b", "user-quota", "many"), 0);
+    assert_int_equal(import_add_oauth_key(r.im, "", "north", &long_key), 0);
+    assert_int_equal(import_add_oauth_key(r.im, "b", "union", &short_key), 0);
+    assert_int_equal(import_add_oauth_key(r.im, "b", "odd", &odd), -EINVAL);
+    const char *text = compose(&r);
+    has(text, "oauth-server-name = turn.a\n");
+    has(text, "secret = second-of-two\n");
+    has(text, "oauth-key = north:MTIzNDU2Nzg5MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTI=\n"); /* cut to 32 bytes */
+    has(text, "oauth-key = b union:MTIzNDU2Nzg5MDEyMzQ1Ng==\n");                   /* and to 16 */
+    has(text, "secret = b secret of realm b\n");
+    has(text, "origin = b https://b.example\n");
+    has(text, "user-quota = b 7\n");
+    has(text, "total-quota = a unlimited\n");
+    has(r.findings, "max-bps: not supported: of one realm");
+    has(r.findings, "user-quota: not supported: of one realm: it is not a number");
+    has(r.findings, "odd: not supported:");
+    has(r.findings, "secret: not supported: a row");
+    done(&r);
+    read_only(&r, "realm=a\n");
+    assert_int_equal(import_add_oauth_key(r.im, "", "north", &long_key), 0);
+    has_not(compose(&r), "oauth-key =");
+    has(r.findings, "north: not needed: a key of an authorization server: oauth is not set");
+    done(&r);
+}
+
 static void too_much_is_refused(void **state) {
     struct import *im;
     char *text = malloc(IMPORT_FILE_MAX + 1);
@@ -392,6 +431,7 @@ int main(void) {
         cmocka_unit_test(what_this_version_lacks_is_told),
         cmocka_unit_test(users_are_collected_without_showing_their_passwords),
         cmocka_unit_test(rows_of_the_database_are_taken),
+        cmocka_unit_test(realms_of_the_database_become_lines),
         cmocka_unit_test(too_much_is_refused),
         cmocka_unit_test(many_findings_and_prefixes_stay_bounded),
         cmocka_unit_test(the_table_names_every_option_once),
