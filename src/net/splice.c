@@ -1,5 +1,6 @@
 #include "net/splice.h"
 
+#include "net/loop.h"
 #include "net/stream.h"
 
 #include <errno.h>
@@ -11,18 +12,27 @@ struct side {
     struct splice *splice;
     struct side *other;
     struct stream *stream;
-    bool ended; /* nothing more comes from here */
+    struct loop_timer wait; /* for room */
+    bool ended;             /* nothing more comes from here */
+    bool waiting;
 };
 
 struct splice {
+    struct loop *loop;
     struct side first, second;
     struct splice_handlers handlers;
 };
 
+static void splice_free(struct splice *s) {
+    loop_timer_cancel(s->loop, &s->first.wait);
+    loop_timer_cancel(s->loop, &s->second.wait);
+    free(s);
+}
+
 void splice_close(struct splice *s) {
     stream_free(s->first.stream);
     stream_free(s->second.stream);
-    free(s);
+    splice_free(s);
 }
 
 /* A side that stands still gets what is queued for it. */
@@ -30,7 +40,7 @@ static void finish(struct splice *s) {
     struct splice_handlers handlers = s->handlers;
     stream_finish(s->first.stream);
     stream_finish(s->second.stream);
-    free(s);
+    splice_free(s);
     handlers.ended(handlers.ctx);
 }
 
@@ -51,11 +61,34 @@ static void side_ended(struct side *side) {
     finish_if_done(side->splice);
 }
 
+static void stop_waiting(void *ctx) {
+    struct side *side = ctx;
+    side->waiting = false;
+    if (!side->ended) {
+        stream_resume(side->stream);
+        stream_again(side->stream);
+    }
+}
+
+/* How much may be read; 0: reading has stopped for a while, and the sender's window fills. */
+static size_t room_for(struct side *side) {
+    const struct splice_handlers *handlers = &side->splice->handlers;
+    uint64_t wait_us;
+    size_t room = handlers->room ? handlers->room(handlers->ctx, CHUNK, &wait_us) : CHUNK;
+    if (room == 0) {
+        side->waiting = true;
+        stream_pause(side->stream);
+        loop_timer_set(side->splice->loop, &side->wait, wait_us);
+    }
+    return room;
+}
+
 /* One read, queued for the other side. Its number of bytes, or what stream_read or stream_write said. */
 static long move(struct side *side) {
     unsigned char chunk[CHUNK];
     struct splice *s = side->splice;
-    long n = stream_read(side->stream, chunk, sizeof chunk);
+    size_t room = room_for(side);
+    long n = room > 0 ? stream_read(side->stream, chunk, room) : -EAGAIN;
     if (n <= 0) {
         return n;
     }
@@ -93,7 +126,7 @@ static void on_readable(void *ctx) {
 
 static void on_drained(void *ctx) {
     struct side *side = ctx;
-    if (!finish_if_done(side->splice) && !side->other->ended) {
+    if (!finish_if_done(side->splice) && !side->other->ended && !side->other->waiting) {
         stream_resume(side->other->stream);
     }
 }
@@ -107,18 +140,21 @@ static void on_broken(void *ctx, int rc) {
 static const struct stream_owner splicing = {.readable = on_readable, .drained = on_drained, .broken = on_broken};
 
 static void start(struct side *side) {
+    loop_timer_init(&side->wait, stop_waiting, side);
     stream_set_owner(side->stream, &splicing, side);
     stream_resume(side->stream);
     stream_again(side->stream);
 }
 
-struct splice *splice_new(struct stream *first, struct stream *second, const struct splice_handlers *handlers) {
+struct splice *splice_new(struct loop *loop, struct stream *first, struct stream *second,
+                          const struct splice_handlers *handlers) {
     struct splice *s = calloc(1, sizeof *s);
     if (!s) {
         stream_free(first);
         stream_free(second);
         return NULL;
     }
+    s->loop = loop;
     s->handlers = *handlers;
     s->first = (struct side){.splice = s, .other = &s->second, .stream = first};
     s->second = (struct side){.splice = s, .other = &s->first, .stream = second};

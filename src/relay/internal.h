@@ -125,10 +125,6 @@ bool relay_limits_take(struct relay *relay, struct turn_allocation *a, size_t by
 static inline bool relay_may_pass(struct relay *relay, struct turn_allocation *a, size_t bytes) {
     return !a->bandwidth || relay_limits_take(relay, a, bytes);
 }
-/* For streams between client and peer (RFC 6062), where dropping would be corruption: how many bytes, at most want, may
- * pass now. Read no more than that from the one side, then take what was read with relay_may_pass, which does not
- * refuse it. 0: stop reading for *wait_us microseconds, so that TCP's own window slows the sender down. */
-size_t relay_limits_room(struct relay *relay, struct turn_allocation *a, size_t want, uint64_t *wait_us);
 /* peer.c: TCP connections of peers until a client binds them, at the worker that owns the allocation. */
 void relay_port_acceptable(evutil_socket_t fd, short events, void *arg);
 void relay_peer_connect(struct relay *relay, const struct turn_output *out);
@@ -144,6 +140,8 @@ void relay_peers_free(struct relay *relay);
 void relay_ask_connection(struct relay *relay, const struct turn_output *out);
 /* Ends a join of this worker; what it has not reported is counted to the allocation (NULL: to none). */
 void relay_join_close(struct relay *relay, uint32_t id, struct turn_allocation *a);
+/* After new limits on bandwidth. */
+void relay_joins_limit(struct relay *relay);
 /* Makes relay_tick happen within a second. */
 void relay_tick_soon(struct relay *relay);
 void relay_tick(void *relay);

@@ -33,7 +33,9 @@ struct relay_join {
     struct report unreported;
     uint64_t moved_us;
     unsigned owner;
-    uint32_t transport; /* the client's */
+    uint32_t transport;        /* the client's */
+    struct relay_meter *meter; /* NULL: no limit on bandwidth */
+    char *realm, *user;        /* whose; one block */
 };
 
 /* A connection on its way to the client's worker: asked for with a name, given with a descriptor. */
@@ -60,6 +62,10 @@ static bool same_id(const void *item, const void *wanted) {
 }
 
 static void join_free(struct relay_join *j) {
+    if (j->meter) {
+        relay_meter_leave(&j->relay->bandwidth, j->meter);
+    }
+    free(j->realm);
     hash_table_remove(&j->relay->joins, id_hash(j->relay, j->unreported.id), j);
     list_remove(&j->node);
     free(j);
@@ -148,8 +154,36 @@ void relay_tick(void *ctx) {
     }
 }
 
+/* ---- bandwidth: counted where the bytes pass, on this worker's part of the user's limit */
+
+static void limit(struct relay_join *j) {
+    struct relay_bandwidth *bandwidth = &j->relay->bandwidth;
+    bool limited = relay_bandwidth_limits(bandwidth);
+    if (limited && !j->meter) {
+        j->meter = relay_meter_join(bandwidth, j->realm, turn_quota_name(j->user));
+    } else if (!limited && j->meter) {
+        relay_meter_leave(bandwidth, j->meter);
+        j->meter = NULL;
+    }
+}
+
+void relay_joins_limit(struct relay *relay) {
+    LIST_FOREACH(node, &relay->open_joins) { limit(LIST_ENTRY(node, struct relay_join, node)); }
+}
+
+static size_t room(void *ctx, size_t want, uint64_t *wait_us) {
+    struct relay_join *j = ctx;
+    struct relay *relay = j->relay;
+    return j->meter
+               ? relay_meter_room(&relay->bandwidth, j->meter, want, loop_refresh_now(relay->options.loop), wait_us)
+               : want;
+}
+
 static void on_moved(void *ctx, bool from_first, size_t bytes) {
     struct relay_join *j = ctx;
+    if (j->meter) { /* not more than there was room for */
+        relay_meter_take(&j->relay->bandwidth, j->meter, bytes, loop_now_us(j->relay->options.loop));
+    }
     struct turn_counter *counter = from_first ? &j->unreported.from_client : &j->unreported.to_client;
     counter->packets++;
     counter->bytes += bytes;
@@ -164,9 +198,22 @@ static void on_ended(void *ctx) { join_over(ctx); }
 
 /* ---- joining */
 
+static int copy_names(struct relay_join *j, const struct take *take) {
+    size_t realm_bytes = strlen(take->realm) + 1, user_bytes = strlen(take->user) + 1;
+    j->realm = malloc(realm_bytes + user_bytes);
+    if (!j->realm) {
+        return -ENOMEM;
+    }
+    j->user = j->realm + realm_bytes;
+    memcpy(j->realm, take->realm, realm_bytes);
+    memcpy(j->user, take->user, user_bytes);
+    return 0;
+}
+
 static struct relay_join *join_new(struct relay *relay, const struct take *take) {
     struct relay_join *j = calloc(1, sizeof *j);
-    if (!j) {
+    if (!j || copy_names(j, take) < 0) {
+        free(j);
         return NULL;
     }
     j->relay = relay;
@@ -175,10 +222,12 @@ static struct relay_join *join_new(struct relay *relay, const struct take *take)
     j->transport = take->client.transport;
     j->moved_us = loop_now_us(relay->options.loop);
     if (hash_table_insert(&relay->joins, id_hash(relay, take->id), j) < 0) {
+        free(j->realm);
         free(j);
         return NULL;
     }
     list_push_back(&relay->open_joins, &j->node);
+    limit(j);
     return j;
 }
 
@@ -198,7 +247,7 @@ static int join(struct relay *relay, const struct take *take) {
     struct relay_join *j = join_new(relay, take);
     struct stream *client = j ? client_stream(relay, &take->client) : NULL;
     struct stream *peer = client ? stream_new(relay->options.loop, take->fd, NULL, &relay->joined_streams) : NULL;
-    struct splice_handlers handlers = {.moved = on_moved, .ended = on_ended, .ctx = j};
+    struct splice_handlers handlers = {.room = room, .moved = on_moved, .ended = on_ended, .ctx = j};
     if (!peer) {
         if (client) {
             stream_free(client);
@@ -209,7 +258,7 @@ static int join(struct relay *relay, const struct take *take) {
         return -ENOMEM;
     }
     metrics_add(METRIC_TURN_CONNECTIONS_JOINED, 1);
-    j->splice = splice_new(client, peer, &handlers);
+    j->splice = splice_new(relay->options.loop, client, peer, &handlers);
     if (!j->splice) {
         join_over(j);
     }

@@ -37,6 +37,7 @@ void relay_limits_configure(struct relay *relay) {
             attach(relay, a);
         }
     }
+    relay_joins_limit(relay);
 }
 
 bool relay_limits_take(struct relay *relay, struct turn_allocation *a, size_t bytes) {
@@ -49,12 +50,4 @@ bool relay_limits_take(struct relay *relay, struct turn_allocation *a, size_t by
     metrics_inc(verdict == RELAY_OVER_USER ? METRIC_RELAY_DROPPED_USER_BANDWIDTH
                                            : METRIC_RELAY_DROPPED_TOTAL_BANDWIDTH);
     return false;
-}
-
-size_t relay_limits_room(struct relay *relay, struct turn_allocation *a, size_t want, uint64_t *wait_us) {
-    *wait_us = 0;
-    if (!a->bandwidth) {
-        return want;
-    }
-    return relay_meter_room(&relay->bandwidth, a->bandwidth, want, loop_now_us(relay->options.loop), wait_us);
 }

@@ -315,6 +315,25 @@ def a_slow_reader_gets_all_and_costs_no_memory():
 
 
 @tap.test
+def the_users_bandwidth_holds_and_nothing_is_lost():
+    content = os.urandom(1 << 20)
+    with Turnout(server={"workers": 2}, relay={**RELAY, "user-bandwidth": "4M"}) as t, Control(t) as c:
+        for _ in range(2):  # one bucket for all connections, whatever their workers
+            with listener() as s:
+                identifier = c.connected(s.getsockname())
+                peer, data = accept(s), c.data(identifier)
+                start = time.monotonic()
+                sender = send_in_background(peer, content)
+                assert data.read_all() == (len(content), hashlib.sha256(content).hexdigest())
+                seconds = time.monotonic() - start
+                assert 1.4 < seconds < 6, f"1 MiB at 4 Mbit/s took {seconds:.1f} s"
+                sender.join()
+                data.end()
+        t.write_config(relay={"user-bandwidth": None})
+        t.ctl("config", "reload")
+
+
+@tap.test
 def a_slow_reader_gets_the_rest_after_both_have_ended():
     content = os.urandom(1 << 20)
     with Turnout(relay=RELAY) as t, joined(t) as (c, data, peer):

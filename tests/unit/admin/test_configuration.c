@@ -51,6 +51,16 @@ static void the_firewall_needs_listeners_and_relay_ports(void **state) {
     config_unref(config);
 }
 
+static void tcp_relays_need_the_ports_of_tcp_too(void **state) {
+    (void)state;
+    const struct config *config = load("[relay]\nports = 50000-50999\ntcp = yes\n");
+    json_t *rows = admin_config_ports(config);
+    assert_true(has_port(rows, 50000, 50999, "udp", "relayed media"));
+    assert_true(has_port(rows, 50000, 50999, "tcp", "relayed connections"));
+    json_decref(rows);
+    config_unref(config);
+}
+
 static void a_port_that_serves_twice_is_one_row(void **state) {
     (void)state;
     const struct config *config = load("[listen]\ntls = 443\ndtls = 5349\n[http]\ntls-listen = 443\n"
@@ -111,6 +121,7 @@ static void check_tells_errors_and_what_would_change(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_firewall_needs_listeners_and_relay_ports),
+        cmocka_unit_test(tcp_relays_need_the_ports_of_tcp_too),
         cmocka_unit_test(a_port_that_serves_twice_is_one_row),
         cmocka_unit_test(show_hides_secrets_and_selects),
         cmocka_unit_test(check_tells_errors_and_what_would_change),

@@ -44,6 +44,24 @@ static void a_range_is_used_up_and_comes_back_whole(void **state) {
     relay_ports_free(ports);
 }
 
+static void ports_of_tcp_are_of_the_same_numbers(void **state) {
+    (void)state;
+    struct relay_ports *ports = relay_ports_new();
+    struct udp_socket s[9][2];
+    for (int i = 0; i < 9; i++) {
+        struct relay_ports_wanted wanted = {.range = small, .address = loopback(), .stream = i % 2};
+        assert_int_equal(relay_ports_open(ports, &wanted, s[i]), i < 8 ? 0 : -EADDRINUSE);
+        for (int k = 0; k < i && i < 8; k++) {
+            assert_int_not_equal(s[k][0].local.port, s[i][0].local.port);
+        }
+    }
+    for (int i = 0; i < 8; i++) {
+        relay_ports_close(ports, &s[i][0]);
+        assert_int_equal(relay_ports_owner(ports, AF_INET, s[i][0].local.port), RELAY_PORT_FREE);
+    }
+    relay_ports_free(ports);
+}
+
 static void even_ports_are_even_and_pairs_adjacent(void **state) {
     (void)state;
     struct relay_ports *ports = relay_ports_new();
@@ -133,6 +151,7 @@ static void fifty_ports_in_a_row_show_no_order(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_range_is_used_up_and_comes_back_whole),
+        cmocka_unit_test(ports_of_tcp_are_of_the_same_numbers),
         cmocka_unit_test(even_ports_are_even_and_pairs_adjacent),
         cmocka_unit_test(a_pair_never_leaves_the_range),
         cmocka_unit_test(a_failed_pair_gives_its_first_port_back),
