@@ -1,12 +1,15 @@
 #include "auth/secret.h"
 
 #include "base/log.h"
+#include "base/clock.h"
 #include "base/rng.h"
+#include "base/text.h"
 #include "config/config.h"
 #include "store/file.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -26,6 +29,7 @@ struct auth_secrets {
     atomic_uint refs;
     size_t count;
     char *items[SECRETS_MAX];
+    uint64_t retired_s[SECRETS_MAX]; /* of the state folder: when it was replaced; 0: it signs, or nobody knows */
 };
 
 static struct auth_secrets *secrets_new(void) {
@@ -77,17 +81,21 @@ static void secret_path(char out[PATH_MAX], const struct config *config, const c
     snprintf(out, PATH_MAX, "%s/secret%s", config->server.state_dir, end);
 }
 
-static int write_lines(int fd, const char *first, const char *second) {
+/* The fresh one, then those before it: "SECRET TIME". */
+static int write_lines(int fd, const char *fresh, const struct auth_secrets *kept) {
     char text[FILE_BYTES_MAX];
-    int len = snprintf(text, sizeof text, "%s\n%s%s", first, second, second[0] ? "\n" : "");
-    ssize_t written = len < (int)sizeof text ? write(fd, text, (size_t)len) : -1;
-    int rc = written == len && fsync(fd) == 0 ? 0 : errno ? -errno : -EIO;
+    size_t len = (size_t)snprintf(text, sizeof text, "%s\n", fresh);
+    for (size_t i = 0; kept && i < kept->count && len < sizeof text; i++) {
+        len += (size_t)snprintf(text + len, sizeof text - len, "%s %" PRIu64 "\n", kept->items[i], kept->retired_s[i]);
+    }
+    ssize_t written = len < sizeof text ? write(fd, text, len) : -1;
+    int rc = written == (ssize_t)len && fsync(fd) == 0 ? 0 : errno ? -errno : -EIO;
     explicit_bzero(text, sizeof text);
     return rc;
 }
 
 /* Writes beside and renames, so that a reader sees the old file or the new one. */
-static int replace_file(const struct config *config, const char *first, const char *second) {
+static int replace_file(const struct config *config, const char *fresh_secret, const struct auth_secrets *kept) {
     char path[PATH_MAX], fresh[PATH_MAX];
     secret_path(path, config, "");
     secret_path(fresh, config, ".new");
@@ -96,7 +104,7 @@ static int replace_file(const struct config *config, const char *first, const ch
     if (fd < 0) {
         return fd;
     }
-    int rc = write_lines(fd, first, second);
+    int rc = write_lines(fd, fresh_secret, kept);
     close(fd);
     if (rc == 0 && rename(fresh, path) < 0) {
         rc = -errno;
@@ -107,10 +115,25 @@ static int replace_file(const struct config *config, const char *first, const ch
     return rc;
 }
 
+static int add_line(struct auth_secrets *s, const char *text, size_t len) {
+    const char *blank = memrchr(text, ' ', len);
+    uint64_t retired_s = 0;
+    size_t end = blank ? (size_t)(blank - text) : len;
+    if (blank && text_parse_u64(&retired_s, blank + 1, len - end - 1) < 0) {
+        end = len; /* a secret with a blank in it */
+        retired_s = 0;
+    }
+    int rc = add(s, text, end);
+    if (rc == 0) {
+        s->retired_s[s->count - 1] = retired_s;
+    }
+    return rc;
+}
+
 static int parse_file(struct auth_secrets *s, const char *text) {
     while (*text) {
         size_t len = strcspn(text, "\r\n");
-        int rc = len > 0 ? add(s, text, len) : 0;
+        int rc = len > 0 ? add_line(s, text, len) : 0;
         if (rc < 0) {
             return rc;
         }
@@ -146,7 +169,7 @@ static int make_first(const struct config *config, const char *path) {
         return -errno;
     }
     rng_token(fresh, FRESH_CHARS);
-    int rc = replace_file(config, fresh, "");
+    int rc = replace_file(config, fresh, NULL);
     explicit_bzero(fresh, sizeof fresh);
     if (rc == 0) {
         log_info("auth", "secret-made", LF_TEXT("path", path));
@@ -168,6 +191,21 @@ static int load_from_file(struct auth_secrets *s, const struct config *config) {
     return rc;
 }
 
+/* What the server made itself before [auth] secret was set: what it handed out stays good. */
+static void add_earlier(struct auth_secrets *s, const struct config *config) {
+    char path[PATH_MAX];
+    struct auth_secrets *own = secrets_new();
+    secret_path(path, config, "");
+    int rc = own ? read_file(own, path) : -ENOMEM;
+    for (size_t i = 0; rc == 0 && i < own->count && s->count < SECRETS_MAX; i++) {
+        (void)add(s, own->items[i], strlen(own->items[i]));
+    }
+    if (rc < 0 && rc != -ENOENT) {
+        log_warning("auth", "secret-file-ignored", LF_TEXT("path", path), LF_ERROR(rc));
+    }
+    auth_secrets_unref(own);
+}
+
 int auth_secrets_load(const struct auth_secrets **out, const struct config *config) {
     struct auth_secrets *s = secrets_new();
     int rc = s ? 0 : -ENOMEM;
@@ -177,6 +215,8 @@ int auth_secrets_load(const struct auth_secrets **out, const struct config *conf
     }
     if (rc == 0 && s->count == 0) {
         rc = load_from_file(s, config);
+    } else if (rc == 0) {
+        add_earlier(s, config);
     }
     if (rc < 0) {
         auth_secrets_unref(s);
@@ -186,18 +226,38 @@ int auth_secrets_load(const struct auth_secrets **out, const struct config *conf
     return 0;
 }
 
+/* The one that signed until now, and those before it whose credentials may still be about. */
+static int keep_used(struct auth_secrets *out, const struct auth_secrets *old, const struct config *config) {
+    uint64_t now_s = clock_wall_s();
+    uint64_t lifetime_s = config->auth.credential_lifetime_us / 1000000;
+    for (size_t i = 0; i < old->count && out->count < SECRETS_MAX - 1; i++) {
+        uint64_t retired_s = i == 0 ? now_s : old->retired_s[i];
+        if (retired_s + lifetime_s >= now_s) {
+            int rc = add(out, old->items[i], strlen(old->items[i]));
+            if (rc < 0) {
+                return rc;
+            }
+            out->retired_s[out->count - 1] = retired_s;
+        }
+    }
+    return 0;
+}
+
 int auth_secrets_rotate(const struct config *config) {
-    const struct auth_secrets *old;
+    const struct auth_secrets *old = NULL;
     char fresh[FRESH_CHARS + 1];
     if (config->auth.secret.count > 0) {
         return -EPERM;
     }
-    int rc = auth_secrets_load(&old, config);
+    struct auth_secrets *kept = secrets_new();
+    int rc = kept ? auth_secrets_load(&old, config) : -ENOMEM;
+    rc = rc < 0 ? rc : keep_used(kept, old, config);
     if (rc == 0) {
         rng_token(fresh, FRESH_CHARS);
-        rc = replace_file(config, fresh, old->items[0]);
+        rc = replace_file(config, fresh, kept);
         explicit_bzero(fresh, sizeof fresh);
-        auth_secrets_unref(old);
     }
+    auth_secrets_unref(kept);
+    auth_secrets_unref(old);
     return rc;
 }

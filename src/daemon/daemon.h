@@ -89,6 +89,8 @@ int daemon_load_config(const struct options *options, const struct config **out,
 /* reload.c: makes the running daemon follow another configuration, certificates and secrets. -ERR_CONFIG: everything
  * stays as it was. */
 int daemon_reload(struct daemon *d);
+/* reload.c: the secrets alone, after they were rotated. */
+int daemon_reload_secrets(struct daemon *d);
 /* reload.c: makes new relay settings from configuration, secrets and rules, and hands them to the workers. */
 int daemon_update_relays(struct daemon *d);
 /* Are the relay addresses this machine's? Logs and returns -EADDRNOTAVAIL; asked at start and at reload only, so that

@@ -99,6 +99,17 @@ int daemon_start_external(struct daemon *d) {
     return 0;
 }
 
+int daemon_reload_secrets(struct daemon *d) {
+    const struct auth_secrets *fresh;
+    int rc = auth_secrets_load(&fresh, d->config);
+    if (rc < 0) {
+        return rc;
+    }
+    auth_secrets_unref(d->secrets);
+    d->secrets = fresh;
+    return daemon_update_relays(d);
+}
+
 static void log_changes(const struct config *old, const struct config *now) {
     struct config_change changes[CONFIG_KEY_MAX];
     size_t count = config_diff(old, now, changes, CONFIG_KEY_MAX);

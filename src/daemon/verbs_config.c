@@ -78,7 +78,7 @@ static void rotate_secret(void *ctx, struct admin_call *call) {
                         "old one below it and reload.");
         return;
     }
-    rc = rc < 0 ? rc : daemon_reload(d);
+    rc = rc < 0 ? rc : daemon_reload_secrets(d);
     if (rc < 0) {
         admin_call_error(call, rc, "The shared secret");
     } else {

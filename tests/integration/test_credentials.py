@@ -1,4 +1,6 @@
 """Credentials handed out over HTTP open the relay, and only to whom they belong."""
+import base64
+import hmac
 import json
 import re
 import time
@@ -193,6 +195,68 @@ def counters_say_exactly_what_was_relayed():
                 name = f'turnout_relay_{what}_total{{direction="{direction}",transport="udp"}}'
                 assert after[name] - before[name] == amount, f"{name} grew by {after[name] - before[name]}"
         assert t.allocations() == 1
+
+
+def created(t, user):
+    made = t.ctl_json("credentials", "create", user)
+    return made["username"], made["password"]
+
+
+def allocated(t, credentials, count=8):
+    """So many that both workers have some."""
+    clients = [stun.TurnClient(t.udp, credentials) for _ in range(count)]
+    for c in clients:
+        reply = c.allocate()
+        assert reply.ok, f"{credentials[0]}: {reply.error}"
+    return clients
+
+
+@tap.test
+def rotating_a_secret_leaves_no_gap():
+    with Turnout(auth={"secret": None, "strict-expiry": "yes"}, relay=peers.LOOPBACK_PEERS) as t:
+        known = [created(t, "user0")]
+        sessions = allocated(t, known[0])
+        assert {r["worker"] for r in t.ctl_json("sessions", "list")} == {0, 1}
+        for number in range(1, 4):
+            # A broken configuration on the disk is none of the rotation's business.
+            t.config_path.write_text(t.config_path.read_text() + "[relay]\nno-such-key = 1\n")
+            t.ctl("secret", "rotate")
+            t.write_config()
+            known.append(created(t, f"user{number}"))
+            for session in sessions:
+                assert session.refresh().ok and session.permit("127.0.0.1").ok, "a session made before the rotation"
+            for credentials in known:  # old and new, on both workers, at once
+                for client in allocated(t, credentials):
+                    assert client.refresh(0).ok
+                    client.close()
+        lines = (t.folder / "state/secret").read_text().split("\n")
+        assert len(lines) == 5 and len({line.split()[0] for line in lines if line}) == 4, "four secrets, one of them signs"
+        t.stop()
+        t.start()
+        for credentials in known:
+            allocated(t, credentials, 2)
+        assert all(line.split()[0] not in t.log() for line in lines if line), "a secret in the log"
+
+
+@tap.test
+def secrets_of_the_file_are_rotated_by_reload_and_the_servers_own_goes_on():
+    with Turnout(auth={"secret": None}) as t:
+        own = created(t, "ann")
+        sessions = allocated(t, own)
+        first, second = "first-secret-of-the-file", "second-secret-of-the-file"
+        for secrets in ([first], [second, first], [second]):
+            t.write_config(auth={"secret": secrets})
+            t.ctl("config", "reload")
+            signed = created(t, "ben")
+            mac = hmac.digest(secrets[0].encode(), signed[0].encode(), "sha1")
+            assert signed[1] == base64.b64encode(mac).decode(), "the first signs"
+            for session in sessions:
+                assert session.refresh().ok
+            for credentials in [own, signed, *(t.credentials(secret=s) for s in secrets)]:
+                for client in allocated(t, credentials, 4):
+                    client.close()
+        with stun.TurnClient(t.udp, t.credentials(secret=first)) as late:
+            assert late.allocate().error == 401, "a secret that was taken out"
 
 
 tap.main()

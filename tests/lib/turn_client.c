@@ -57,6 +57,9 @@ static void write_name(struct client *c) {
 void client_sign(struct client *c) {
     static const uint8_t algorithms[] = {0, 2, 0, 0, 0, 1, 0, 0};
     uint8_t key[STUN_KEY_BYTES_MAX];
+    if (c->origin) {
+        stun_write_text(&c->w, STUN_ATTR_ORIGIN, c->origin);
+    }
     if (c->nonce[0] != '\0') {
         write_name(c);
         stun_write_text(&c->w, STUN_ATTR_REALM, c->realm);

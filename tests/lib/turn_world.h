@@ -95,10 +95,11 @@ struct client {
     char password[64];
     char realm[128];
     char nonce[128];
-    bool hashed;      /* USERHASH in the place of USERNAME */
-    bool sha256;      /* answer PASSWORD-ALGORITHMS with SHA-256 */
-    bool fingerprint; /* add FINGERPRINT */
-    uint32_t serial;  /* of the next transaction */
+    const char *origin; /* of the page, or NULL */
+    bool hashed;        /* USERHASH in the place of USERNAME */
+    bool sha256;        /* answer PASSWORD-ALGORITHMS with SHA-256 */
+    bool fingerprint;   /* add FINGERPRINT */
+    uint32_t serial;    /* of the next transaction */
     uint8_t request[2048];
     struct writer w;
     struct stun_msg reply; /* of the last call, when there was one */

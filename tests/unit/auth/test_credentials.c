@@ -13,10 +13,12 @@
 #include <stdint.h>
 #include <cmocka.h>
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 static const struct config *configure(const char *format, const char *value) {
@@ -120,7 +122,7 @@ static void without_a_secret_one_is_made_once_for_the_owner_only(void **state) {
     folder_remove(&f);
 }
 
-static void rotation_puts_a_new_one_first_and_keeps_the_last(void **state) {
+static void rotation_puts_a_new_one_first_and_keeps_those_in_use(void **state) {
     (void)state;
     struct folder f;
     const struct auth_secrets *a, *b, *c;
@@ -134,8 +136,9 @@ static void rotation_puts_a_new_one_first_and_keeps_the_last(void **state) {
     assert_string_equal(auth_secrets_get(b, 1, &len), auth_secrets_get(a, 0, &len));
     assert_int_equal(auth_secrets_rotate(f.config), 0);
     assert_int_equal(auth_secrets_load(&c, f.config), 0);
-    assert_int_equal(auth_secrets_count(c), 2);
+    assert_int_equal(auth_secrets_count(c), 3); /* the oldest's credentials may still be about */
     assert_string_equal(auth_secrets_get(c, 1, &len), auth_secrets_get(b, 0, &len));
+    assert_string_equal(auth_secrets_get(c, 2, &len), auth_secrets_get(a, 0, &len));
     auth_secrets_unref(a);
     auth_secrets_unref(b);
     auth_secrets_unref(c);
@@ -150,6 +153,71 @@ static void write_secret_file(const struct folder *f, const char *text, size_t l
     assert_non_null(file);
     assert_int_equal(fwrite(text, 1, len, file), len);
     fclose(file);
+}
+
+static void write_secrets(const struct folder *f, const char *text) {
+    char path[PATH_MAX];
+    snprintf(path, sizeof path, "%s/secret", f->config->server.state_dir);
+    (void)mkdir(f->config->server.state_dir, 0750);
+    FILE *file = fopen(path, "w");
+    assert_non_null(file);
+    fputs(text, file);
+    fclose(file);
+    assert_int_equal(chmod(path, 0600), 0);
+}
+
+static void rotation_lets_go_what_was_replaced_long_ago(void **state) {
+    (void)state;
+    struct folder f;
+    const struct auth_secrets *s;
+    char text[200];
+    size_t len;
+    folder_make(&f);
+    snprintf(text, sizeof text,
+             "signs-until-now\nreplaced-just-now %llu\nreplaced-long-ago 1000\nof-an-older-version\n",
+             (unsigned long long)time(NULL) - 60);
+    write_secrets(&f, text);
+    assert_int_equal(auth_secrets_load(&s, f.config), 0);
+    assert_int_equal(auth_secrets_count(s), 4);
+    assert_string_equal(auth_secrets_get(s, 2, &len), "replaced-long-ago");
+    auth_secrets_unref(s);
+    assert_int_equal(auth_secrets_rotate(f.config), 0);
+    assert_int_equal(auth_secrets_load(&s, f.config), 0);
+    assert_int_equal(auth_secrets_count(s), 3);
+    assert_string_equal(auth_secrets_get(s, 1, &len), "signs-until-now");
+    assert_string_equal(auth_secrets_get(s, 2, &len), "replaced-just-now");
+    auth_secrets_unref(s);
+    for (int i = 0; i < 20; i++) {
+        assert_int_equal(auth_secrets_rotate(f.config), 0);
+    }
+    assert_int_equal(auth_secrets_load(&s, f.config), 0);
+    assert_int_equal(auth_secrets_count(s), 8); /* bounded */
+    auth_secrets_unref(s);
+    folder_remove(&f);
+}
+
+static void a_secret_of_its_own_goes_on_beside_configured_ones(void **state) {
+    (void)state;
+    struct folder f;
+    const struct auth_secrets *before, *after;
+    size_t len;
+    folder_make(&f);
+    assert_int_equal(auth_secrets_load(&before, f.config), 0);
+    char text[2 * PATH_MAX];
+    snprintf(text, sizeof text, "[server]\nstate-dir = %s\n[auth]\nsecret = %%s\n", f.config->server.state_dir);
+    const struct config *own = configure(text, "0123456789abcdef");
+    assert_int_equal(auth_secrets_load(&after, own), 0);
+    assert_int_equal(auth_secrets_count(after), 2);
+    assert_string_equal(auth_secrets_get(after, 0, &len), "0123456789abcdef"); /* signs */
+    assert_string_equal(auth_secrets_get(after, 1, &len), auth_secrets_get(before, 0, &len));
+    auth_secrets_unref(after);
+    write_secrets(&f, "short\n"); /* what cannot be read is passed over */
+    assert_int_equal(auth_secrets_load(&after, own), 0);
+    assert_int_equal(auth_secrets_count(after), 1);
+    auth_secrets_unref(after);
+    auth_secrets_unref(before);
+    config_unref(own);
+    folder_remove(&f);
 }
 
 static void a_broken_secret_file_is_an_error_not_a_new_secret(void **state) {
@@ -229,7 +297,9 @@ int main(void) {
         cmocka_unit_test(what_is_issued_the_turn_server_understands),
         cmocka_unit_test(users_that_could_forge_lines_are_refused),
         cmocka_unit_test(without_a_secret_one_is_made_once_for_the_owner_only),
-        cmocka_unit_test(rotation_puts_a_new_one_first_and_keeps_the_last),
+        cmocka_unit_test(rotation_puts_a_new_one_first_and_keeps_those_in_use),
+        cmocka_unit_test(rotation_lets_go_what_was_replaced_long_ago),
+        cmocka_unit_test(a_secret_of_its_own_goes_on_beside_configured_ones),
         cmocka_unit_test(a_broken_secret_file_is_an_error_not_a_new_secret),
         cmocka_unit_test(password_keys_are_those_of_the_standard),
         cmocka_unit_test(a_key_of_another_server_serves_sha1_alone),
