@@ -128,7 +128,7 @@ static void indicate(struct turn_server *s, const struct turn_connection *c) {
 int turn_server_peer_connected(struct turn_server *s, struct turn_allocation *a, const struct addr *peer, uint32_t *id,
                                const struct turn_time *now) {
     struct turn_connection *c;
-    if (a->dying || !permission_holds(s, a, peer)) {
+    if (a->dying || !a->tcp || !permission_holds(s, a, peer)) {
         return -ERR_FORBIDDEN;
     }
     if (connection_find_peer(a, peer)) {
