@@ -424,23 +424,6 @@ static void step_packets(void) {
     check(stun_msg_parse(&msg, m, total) == 0, "a Data indication that does not parse");
 }
 
-/* Another realm, by ORIGIN, and keys that tokens of the script are tried with. */
-static void add_realms(void) {
-    static const char *const secrets[] = {"north", "east"};
-    static const struct turn_oauth_key keys[] = {{.kid = "alice", .key = "0123456789abcdef", .key_len = 16}};
-    static const struct turn_realm realm = {.name = "other.example",
-                                            .secrets = secrets,
-                                            .secret_count = 2,
-                                            .anonymity = true,
-                                            .oauth_keys = keys,
-                                            .oauth_key_count = 1,
-                                            .oauth_name = "turn.example"};
-    static const struct turn_realm_way way = {.kind = TURN_WAY_ORIGIN, .text = "https://b.example"};
-    w.settings.realms = &realm;
-    w.settings.ways = &way;
-    w.settings.realm_count = w.settings.way_count = 1;
-}
-
 static void start(void) {
     static bool ready;
     if (!ready) {
@@ -451,7 +434,7 @@ static void start(void) {
         w.rules = NULL;
         world_set_rules(&w, rules, 4);
         strict_rules = w.rules;
-        add_realms();
+        add_realms(&w);
         ready = true;
     }
     w.hold_keys = w.hold_relays = w.hold_connects = w.refuse_connects = w.hold_takes = false;

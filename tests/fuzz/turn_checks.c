@@ -119,3 +119,19 @@ struct addr turn_pick_peer(struct reader *script) {
     addr_from_bytes(&a, bytes, 4, (uint16_t)(5000 + choice / 16));
     return a;
 }
+
+void add_realms(struct world *w) {
+    static const char *const secrets[] = {"north", "east"};
+    static const struct turn_oauth_key keys[] = {{.kid = "alice", .key = "0123456789abcdef", .key_len = 16}};
+    static const struct turn_realm realm = {.name = "other.example",
+                                            .secrets = secrets,
+                                            .secret_count = 2,
+                                            .anonymity = true,
+                                            .oauth_keys = keys,
+                                            .oauth_key_count = 1,
+                                            .oauth_name = "turn.example"};
+    static const struct turn_realm_way way = {.kind = TURN_WAY_ORIGIN, .text = "https://b.example"};
+    w->settings.realms = &realm;
+    w->settings.ways = &way;
+    w->settings.realm_count = w->settings.way_count = 1;
+}

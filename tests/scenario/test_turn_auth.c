@@ -216,6 +216,27 @@ static void tampered_nonce_gets_438(void **state) {
     assert_int_equal(w.questions_key, 0);
 }
 
+/* A clock, a counter or a fixed part would show as a place that takes few values. */
+static void nonces_and_session_ids_of_fifty_clients_are_random_in_every_place(void **state) {
+    (void)state;
+    enum { SEEN = 50, MAC_AT = 6, MAC_CHARS = 15, PLACES = MAC_CHARS + TURN_SESSION_ID_CHARS };
+    bool taken[PLACES][256] = {{false}};
+    unsigned values[PLACES] = {0};
+    for (unsigned n = 0; n < SEEN; n++) {
+        char text[PLACES + 1];
+        client_init(&c, &w, n);
+        assert_int_equal(client_allocate(&c), 0);
+        snprintf(text, sizeof text, "%.15s%s", c.nonce + MAC_AT, client_allocation(&c)->id);
+        for (size_t i = 0; i < PLACES; i++) {
+            values[i] += !taken[i][(uint8_t)text[i]];
+            taken[i][(uint8_t)text[i]] = true;
+        }
+    }
+    for (size_t i = 0; i < PLACES; i++) {
+        assert_true(values[i] >= 10); /* of 32 or more that there are */
+    }
+}
+
 static void future_dated_nonce_gets_438(void **state) {
     (void)state;
     w.now.now_us += 500 * 1000000ULL;
@@ -447,6 +468,7 @@ int main(void) {
         T(refresh_goes_on_after_the_realm_changed),
         T(nonce_from_another_address_gets_438),
         T(tampered_nonce_gets_438),
+        T(nonces_and_session_ids_of_fifty_clients_are_random_in_every_place),
         T(future_dated_nonce_gets_438),
         T(expired_nonce_gets_438_with_fresh_nonce),
         T(expired_nonce_with_bad_integrity_gets_401),

@@ -163,6 +163,9 @@ static void later_requests_need_no_token_and_a_new_one_prolongs(void **state) {
     next.key = &keys[0];
     assert_int_equal(refresh_with(&next, false), 0);
     assert_int_equal(refresh_with(&usual, false), 401); /* the former key signs no more */
+    next.age_s = 4000;
+    assert_int_equal(refresh_with(&next, true), 401); /* one past its time prolongs nothing */
+    assert_true(world_saw(&w, TURN_EVENT_DENIED, TURN_REASON_EXPIRED));
 }
 
 static void token_past_its_time_or_dated_ahead_gets_401(void **state) {
