@@ -412,7 +412,7 @@ static void step_packets(void) {
         world_drain(&w);
         check(client_allocation(c) == a && five_tuple_equal(&a->client, &c->tuple), "a move that goes elsewhere");
     }
-    if (a) {
+    if (a && !a->tcp) {
         int how = turn_peer_to_client(a, &peer);
         const struct turn_channel *back = turn_channel_to_peer(a, (uint16_t)(how > 0 ? how : 0x4000 + choice));
         check(how <= 0 || (back && addr_equal(&back->peer, &peer)), "a channel that leads elsewhere");

@@ -14,7 +14,7 @@ import peers
 import process
 import stun
 import tap
-from turnoutd import SECRET, Turnout
+from turnoutd import BUILD, SECRET, Turnout
 
 TCP_TRANSPORT = struct.pack("!Bxxx", 6)
 CLIENTS, MESSAGES = 4, 60
@@ -303,7 +303,8 @@ def a_slow_reader_gets_all_and_costs_no_memory():
         time.sleep(2)
         assert sender.is_alive(), "32 MB went into buffers"
         growth = resident(t.pid) - before
-        assert growth < 2048, f"{growth} KiB more"
+        sanitized = b"__asan_init" in (BUILD / "turnoutd").read_bytes()  # its allocator keeps what is freed
+        assert growth < (16384 if sanitized else 2048), f"{growth} KiB more"
         digest, size = hashlib.sha256(), 0
         while size < len(content):
             more = data.recv(1 << 20)

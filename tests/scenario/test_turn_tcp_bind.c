@@ -79,6 +79,9 @@ static void a_peer_without_permission_is_turned_away(void **state) {
     assert_int_equal(world_peer_connects(&w, client_allocation(&c), PEER), -ERR_FORBIDDEN);
     assert_int_equal(client_connect(&c, PEER), 0); /* Connect gives none */
     assert_int_equal(world_peer_connects(&w, client_allocation(&c), "203.0.113.9:5001"), -ERR_FORBIDDEN);
+    assert_int_equal(client_allocate(&d), 0); /* nor is one by a relay of UDP let in */
+    assert_int_equal(client_permit(&d, PEER), 0);
+    assert_int_equal(world_peer_connects(&w, client_allocation(&d), PEER), -ERR_FORBIDDEN);
 }
 
 /* ---- ConnectionBind */
