@@ -65,11 +65,11 @@ void ctl_help_group(FILE *out, const char *group) {
 void ctl_help_program(FILE *out) {
     fputs("Usage: turnoutctl [OPTION]... VERB [ARGUMENT]...\n\nManages turnoutd, the STUN, TURN and signaling "
           "server.\n\n"
-          "  --json           print JSON\n"
-          "  --socket PATH    the daemon's control socket\n"
+          "  --json             print JSON\n"
+          "  --socket PATH      the daemon's control socket\n"
           "  -c, --config FILE  the daemon's configuration file\n"
-          "  -h, --help       this text, or with a verb its arguments\n"
-          "  -V, --version    print the version\n\nVerbs:\n",
+          "  -h, --help         this text, or with a verb its arguments\n"
+          "  -V, --version      print the version\n\nVerbs:\n",
           out);
     for (size_t i = 0; i < ADMIN_VERB_COUNT; i++) {
         const struct admin_verb *verb = &admin_verb_table[i];
