@@ -9,7 +9,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-enum { HOUSEKEEPING_US = 10 * 1000000 };
+enum { HOUSEKEEPING_US = 10 * 1000000, HELD_US = 60 * 1000000 /* longer than anything waits in the machine */ };
 
 struct turn_time relay_time_now(const struct relay *relay) {
     return (struct turn_time){.now_us = loop_refresh_now(relay->options.loop), .wall_s = clock_wall_s()};
@@ -317,6 +317,8 @@ void relay_free(struct relay *relay) {
     }
     relay_close_joins(relay);
     kill_all(relay);
+    turn_server_timeout(relay->server, loop_refresh_now(relay->options.loop) + HELD_US); /* ports only reserved */
+    relay_drain(relay);
     relay_peers_free(relay);
     loop_timer_cancel(relay->options.loop, &relay->tick);
     loop_timer_cancel(relay->options.loop, &relay->timer);

@@ -434,7 +434,7 @@ static void start(void) {
         w.rules = NULL;
         world_set_rules(&w, rules, 4);
         strict_rules = w.rules;
-        add_realms(&w);
+        turn_add_realms(&w);
         ready = true;
     }
     w.hold_keys = w.hold_relays = w.hold_connects = w.refuse_connects = w.hold_takes = false;

@@ -120,7 +120,7 @@ struct addr turn_pick_peer(struct reader *script) {
     return a;
 }
 
-void add_realms(struct world *w) {
+void turn_add_realms(struct world *w) {
     static const char *const secrets[] = {"north", "east"};
     static const struct turn_oauth_key keys[] = {{.kid = "alice", .key = "0123456789abcdef", .key_len = 16}};
     static const struct turn_realm realm = {.name = "other.example",

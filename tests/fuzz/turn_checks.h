@@ -14,4 +14,4 @@ void turn_change_identity(const struct world *w, struct client *c, struct reader
 /* Peers that meet each other, public and denied, of both families; or four bytes of the script. */
 struct addr turn_pick_peer(struct reader *script);
 /* Another realm, by ORIGIN, and keys that tokens of the script are tried with. */
-void add_realms(struct world *w);
+void turn_add_realms(struct world *w);
