@@ -10,13 +10,13 @@
 #include <errno.h>
 #include <string.h>
 
-static void dispatch(struct worker *w, const struct five_tuple *client, uint8_t *data, size_t len) {
-    switch (demux_classify(data, len)) {
+static void dispatch(struct worker *w, const struct five_tuple *client, const struct udp_packet *packet) {
+    switch (demux_classify(packet->data, packet->len)) {
     case DEMUX_CHANNEL:
-        relay_client_channel(w->relay, client, data, len);
+        relay_client_channel(w->relay, client, packet);
         break;
     case DEMUX_STUN:
-        relay_client_stun(w->relay, client, data, len);
+        relay_client_stun(w->relay, client, packet);
         break;
     default:
         metrics_inc(METRIC_INGRESS_DROPPED_UNKNOWN);
@@ -52,7 +52,8 @@ static void take_from_client(struct worker *w, const struct mail *mail) {
         steer_learn(w->steer, &mail->client, mail->from, loop_now_us(w->loop));
     }
     w->passing_on = (int)mail->from;
-    dispatch(w, &mail->client, writable(mail), mail->len);
+    struct udp_packet packet = {.data = writable(mail), .len = mail->len, .alone = true};
+    dispatch(w, &mail->client, &packet);
     w->passing_on = -1;
 }
 
@@ -68,8 +69,12 @@ static void take_owner(struct worker *w, const struct mail *mail) {
 }
 
 static void take_handed(struct worker *w, const struct mail *mail) {
-    struct relay_handed handed = {
-        .to = mail->way.to, .from = mail->way.from, .bound = mail->way.bound, .data = writable(mail), .len = mail->len};
+    struct relay_handed handed = {.to = mail->way.to,
+                                  .from = mail->way.from,
+                                  .bound = mail->way.bound,
+                                  .data = writable(mail),
+                                  .len = mail->len,
+                                  .alone = true};
     relay_take(w->relay, &handed);
 }
 
@@ -285,7 +290,7 @@ void ingress_readable(evutil_socket_t fd, short events, void *arg) {
             continue;
         }
         if (!take_dtls(listener, &packets[i]) && !steer_away(w, &client, &packets[i], now_us)) {
-            dispatch(w, &client, packets[i].data, packets[i].len);
+            dispatch(w, &client, &packets[i]);
         }
     }
 }

@@ -230,7 +230,8 @@ void worker_stop(struct worker *w) {
 /* ---- listeners ---- */
 
 static int open_udp(struct worker *w, struct addr *at, bool only_dtls) {
-    static const struct udp_options options = {.reuse_port = true, .receive_buffer = LISTENER_RECEIVE_BUFFER};
+    static const struct udp_options options = {
+        .reuse_port = true, .receive_buffer = LISTENER_RECEIVE_BUFFER, .merge = true};
     if (w->listener_count == WORKER_LISTENERS_MAX) {
         return -ENOBUFS;
     }

@@ -12,7 +12,9 @@ enum {
     UDP_HEADROOM = 64,       /* writable bytes before each received datagram */
     UDP_TAILROOM = 16,       /* and after it */
     UDP_DATAGRAM_MAX = 4016, /* larger datagrams are dropped and counted, never truncated */
-    UDP_BATCH = 64,          /* datagrams per receive call, at most */
+    UDP_MERGED_MAX = 64,     /* datagrams that the kernel merges into one message, at most */
+    UDP_BATCH = 1024,        /* datagrams per receive call, at most: 16 messages */
+    UDP_HEAD_MAX = 4,
 };
 
 struct proxy_paths;
@@ -22,7 +24,6 @@ struct udp_socket {
     int fd;
     bool wildcard;             /* carries the local address of each datagram both ways */
     uint16_t queue_slot;       /* udp_io's own: where this socket's datagrams wait */
-    uint8_t lone_reads;        /* udp_io's own: receive calls in a row that found one datagram */
     bool reports_errors;       /* ICMP errors wait for udp_socket_next_error */
     bool errors_waiting;       /* some came up while sending */
     struct proxy_paths *paths; /* ways to clients behind proxies, borrowed; NULL: there are none */
@@ -32,15 +33,25 @@ struct udp_options {
     bool reuse_port;    /* one socket per worker on the same address */
     int receive_buffer; /* bytes; 0: system default */
     int send_buffer;
+    bool merge;         /* let the kernel merge what comes in a row (UDP_GRO), where it can */
     bool report_errors; /* keep ICMP errors for udp_socket_next_error */
 };
 
-/* One received datagram; data has UDP_HEADROOM writable bytes before it. Valid as udp_io_receive says. */
+/* One received datagram, writable. Valid as udp_io_receive says. */
 struct udp_packet {
     uint8_t *data;
     size_t len;
     struct addr remote;
     struct addr local; /* where it was sent to: never "any" */
+    bool alone; /* UDP_HEADROOM bytes before it and UDP_TAILROOM after it are free; else its neighbours lie there */
+};
+
+/* What is sent: data, and before it up to UDP_HEAD_MAX bytes that are copied. */
+struct udp_payload {
+    const void *data;
+    size_t len;
+    uint8_t head[UDP_HEAD_MAX];
+    uint8_t head_len;
 };
 
 struct udp_io;
@@ -55,14 +66,16 @@ struct udp_io *udp_io_new(void);
 void udp_io_free(struct udp_io *io);
 
 /* Receives what is there, at most UDP_BATCH datagrams. *out is valid until the next call, and so are the bytes; those
- * that are queued by then stay until they are sent. Flushes first when the buffers are used up. Returns the count; 0 when nothing was there or on
- * errors of earlier sends (ICMP), which are counted. */
+ * that are queued by then stay until they are sent. Flushes first when the buffers are used up. Returns the count; 0 when
+ * nothing was there or on errors of earlier sends (ICMP), which are counted. */
 unsigned udp_io_receive(struct udp_io *io, struct udp_socket *s, struct udp_packet **out);
 
 /* Queues one datagram. data is borrowed until udp_io_flush: it lies in a received packet or in memory that
  * lives as long. from (its IP and scope) picks the source address on a wildcard socket; NULL otherwise. */
 void udp_io_send(struct udp_io *io, struct udp_socket *s, const void *data, size_t len, const struct addr *to,
                  const struct addr *from);
+void udp_io_send_payload(struct udp_io *io, struct udp_socket *s, const struct udp_payload *payload,
+                         const struct addr *to, const struct addr *from);
 /* The same with a copy. */
 void udp_io_send_copy(struct udp_io *io, struct udp_socket *s, const void *data, size_t len, const struct addr *to,
                       const struct addr *from);

@@ -4,6 +4,7 @@
 #include <linux/errqueue.h>
 #include <netinet/in.h>
 #include <netinet/ip.h>
+#include <netinet/udp.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -43,6 +44,9 @@ static int set_options(int fd, const struct addr *bind_to, const struct udp_opti
     }
     if (rc == 0 && options->send_buffer > 0) {
         rc = set_int(fd, SOL_SOCKET, SO_SNDBUF, options->send_buffer);
+    }
+    if (options->merge) {
+        (void)set_int(fd, SOL_UDP, UDP_GRO, 1); /* an older kernel has no such option */
     }
     return rc == 0 ? set_fragmentation(fd, bind_to->family, false) : rc;
 }

@@ -132,9 +132,31 @@ void relay_send_to_client(struct relay_port *port, uint8_t *message, size_t len)
     }
 }
 
-bool relay_to_client(struct relay_port *port, struct udp_packet *packet, int how) {
-    uint8_t *message = packet->data - TURN_CHANNEL_HEADER_BYTES;
+/* Between neighbours there is no room for the header: it goes beside. */
+static void send_headed(struct relay_port *port, const struct udp_packet *packet, uint16_t channel) {
+    const struct turn_allocation *a = port->allocation;
+    struct udp_payload payload = {.data = packet->data, .len = packet->len, .head_len = TURN_CHANNEL_HEADER_BYTES};
+    turn_channel_header_write(payload.head, channel, packet->len);
+    udp_io_send_payload(port->relay->options.io, port->path.udp, &payload, &a->client.remote, &a->client.local);
+}
+
+/* Wraps the payload where it lies, or where it is copied to. False: too long. */
+static bool send_wrapped(struct relay_port *port, const struct udp_packet *packet, int how) {
+    uint8_t *data = packet->alone ? packet->data : udp_io_hold(port->relay->options.io, packet->data, packet->len);
+    uint8_t *message = data - TURN_CHANNEL_HEADER_BYTES;
     size_t len = packet->len + TURN_CHANNEL_HEADER_BYTES;
+    if (how == TURN_AS_DATA_INDICATION) {
+        message = turn_data_indication_wrap(data, packet->len, &packet->remote, &len);
+    } else {
+        turn_channel_header_write(message, (uint16_t)how, packet->len);
+    }
+    if (message) {
+        relay_send_to_client(port, message, len);
+    }
+    return message != NULL;
+}
+
+bool relay_to_client(struct relay_port *port, const struct udp_packet *packet, int how) {
     if (how < 0) {
         relay_drop(port->allocation, METRIC_RELAY_DROPPED_PERMISSION);
         return false;
@@ -142,16 +164,12 @@ bool relay_to_client(struct relay_port *port, struct udp_packet *packet, int how
     if (!relay_may_pass(port->relay, port->allocation, packet->len)) {
         return false;
     }
-    if (how == TURN_AS_DATA_INDICATION) {
-        message = turn_data_indication_wrap(packet->data, packet->len, &packet->remote, &len);
-        if (!message) {
-            relay_drop(port->allocation, METRIC_RELAY_DROPPED_TOO_BIG);
-            return false;
-        }
-    } else {
-        turn_channel_header_write(message, (uint16_t)how, packet->len);
+    if (!packet->alone && how != TURN_AS_DATA_INDICATION && port->path.udp) {
+        send_headed(port, packet, (uint16_t)how);
+    } else if (!send_wrapped(port, packet, how)) {
+        relay_drop(port->allocation, METRIC_RELAY_DROPPED_TOO_BIG);
+        return false;
     }
-    relay_send_to_client(port, message, len);
     return true;
 }
 

@@ -23,13 +23,13 @@ static void take(struct relay_port *port, const struct relay_handed *handed) {
         return;
     }
     int how = arrival(a, handed, &from);
-    struct udp_packet packet = {.data = handed->data, .len = handed->len, .remote = *from};
+    struct udp_packet packet = {.data = handed->data, .len = handed->len, .remote = *from, .alone = handed->alone};
     if (relay_to_client(port, &packet, how)) {
         relay_count_to_client(a, 1, handed->len);
     }
 }
 
-/* The payload where it can be written around. */
+/* The payload where it stays. */
 static uint8_t *writable(struct relay *relay, const struct relay_outgoing *out) {
     return out->hold == RELAY_COPY ? udp_io_hold(relay->options.io, out->data, out->len)
                                    : (uint8_t *)(uintptr_t)out->data;
@@ -67,7 +67,8 @@ bool relay_hand_off(struct relay *relay, struct turn_allocation *a, const struct
                                   .from = port->told,
                                   .bound = port->socket.local,
                                   .data = writable(relay, out),
-                                  .len = out->len};
+                                  .len = out->len,
+                                  .alone = out->hold != RELAY_TIGHT};
     pass_on(relay, a, &owner, &handed);
     return true;
 }

@@ -85,9 +85,9 @@ void relay_port_close(struct relay_port *port);
 /* To the client of the port's allocation. The message may be padded: three bytes follow it. */
 void relay_send_to_client(struct relay_port *port, uint8_t *message, size_t len);
 
-/* data.c: the packet path. RELAY_BORROW: the message lies as relay_client_channel says; RELAY_COPY: it is gone after
- * return. */
-enum relay_hold { RELAY_BORROW, RELAY_COPY };
+/* data.c: the packet path. RELAY_BORROW: the message lies as relay_client_channel says, with room around it; RELAY_TIGHT:
+ * the same without room; RELAY_COPY: it is gone after return. */
+enum relay_hold { RELAY_BORROW, RELAY_TIGHT, RELAY_COPY };
 
 /* A client's payload and where it goes. */
 struct relay_outgoing {
@@ -108,8 +108,8 @@ void relay_send_indication(struct relay *relay, const struct five_tuple *client,
 void relay_drop(struct turn_allocation *a, enum metric_id reason);
 void relay_count_from_client(struct turn_allocation *a, size_t len);
 void relay_count_to_client(struct turn_allocation *a, unsigned packets, size_t bytes);
-/* Sends a payload of `peer` to the client, in the way turn_peer_to_client said; there is room around it. False: dropped. */
-bool relay_to_client(struct relay_port *port, struct udp_packet *packet, int how);
+/* Sends a payload of packet->remote to the client, in the way turn_peer_to_client said. False: dropped. */
+bool relay_to_client(struct relay_port *port, const struct udp_packet *packet, int how);
 
 /* handoff.c: to the peer through no socket. False when the peer is not one of our own addresses. */
 bool relay_hand_off(struct relay *relay, struct turn_allocation *a, const struct turn_relay *from,

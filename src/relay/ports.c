@@ -50,7 +50,7 @@ static int open_one(struct relay_ports *ports, const struct relay_ports_wanted *
         return -EAGAIN;
     }
     int rc = wanted->stream ? open_stream(s, &address)
-                            : udp_socket_open(s, &address, &(struct udp_options){.report_errors = true});
+                            : udp_socket_open(s, &address, &(struct udp_options){.report_errors = true, .merge = true});
     if (rc < 0) {
         release(ports, address.family, address.port);
     }

@@ -32,8 +32,9 @@ struct relay_handed {
     struct addr to;    /* as the sender's client named it */
     struct addr from;  /* the sender's relayed address as clients were told it, */
     struct addr bound; /* and as bound: the receiver may know it as either */
-    uint8_t *data;     /* writable, with UDP_HEADROOM bytes before and UDP_TAILROOM after; valid until udp_io_flush */
+    uint8_t *data;     /* writable; valid until udp_io_flush */
     size_t len;
+    bool alone; /* as in struct udp_packet */
 };
 
 struct relay_hooks {
@@ -88,10 +89,10 @@ int relay_configure(struct relay *relay, const struct relay_settings *settings);
  * address the client used. -ENOBUFS beyond 64. */
 int relay_add_listener(struct relay *relay, struct udp_socket *socket);
 
-/* What came from a client, on a listener or by steering. The bytes stay valid until the next udp_io_flush; they and
- * UDP_HEADROOM bytes before and UDP_TAILROOM after them may be written over. */
-void relay_client_stun(struct relay *relay, const struct five_tuple *client, uint8_t *data, size_t len);
-void relay_client_channel(struct relay *relay, const struct five_tuple *client, uint8_t *data, size_t len);
+/* What came from a client, on a listener or by steering: data, len and alone count. It stays valid until the next
+ * udp_io_flush and may be written over. */
+void relay_client_stun(struct relay *relay, const struct five_tuple *client, const struct udp_packet *packet);
+void relay_client_channel(struct relay *relay, const struct five_tuple *client, const struct udp_packet *packet);
 /* What a client of another worker sends to a relayed address of this one. */
 void relay_take(struct relay *relay, const struct relay_handed *handed);
 /* Has the client an allocation here? */

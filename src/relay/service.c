@@ -214,16 +214,18 @@ bool relay_has_client(const struct relay *relay, const struct five_tuple *client
     return turn_client_find(relay->server, client) != NULL;
 }
 
-void relay_client_stun(struct relay *relay, const struct five_tuple *client, uint8_t *data, size_t len) {
-    if (turn_is_send_indication(data, len)) {
-        relay_send_indication(relay, client, data, len, RELAY_BORROW);
+void relay_client_stun(struct relay *relay, const struct five_tuple *client, const struct udp_packet *packet) {
+    if (turn_is_send_indication(packet->data, packet->len)) {
+        enum relay_hold hold = packet->alone ? RELAY_BORROW : RELAY_TIGHT;
+        relay_send_indication(relay, client, packet->data, packet->len, hold);
     } else {
-        relay_input(relay, client, data, len);
+        relay_input(relay, client, packet->data, packet->len);
     }
 }
 
-void relay_client_channel(struct relay *relay, const struct five_tuple *client, uint8_t *data, size_t len) {
-    relay_channel_data(relay, client, data, len, RELAY_BORROW);
+void relay_client_channel(struct relay *relay, const struct five_tuple *client, const struct udp_packet *packet) {
+    enum relay_hold hold = packet->alone ? RELAY_BORROW : RELAY_TIGHT;
+    relay_channel_data(relay, client, packet->data, packet->len, hold);
 }
 
 void relay_user_key(struct relay *relay, uint64_t request, const struct turn_key *key) {

@@ -22,13 +22,15 @@ static struct addr parse(const char *text) {
     return a;
 }
 
+static bool merge; /* what b receives */
+
 static void open_pair(struct pair *p, const char *bind_a, const char *bind_b) {
     struct addr a = parse(bind_a);
     struct addr b = parse(bind_b);
     p->io = udp_io_new();
     assert_non_null(p->io);
     assert_int_equal(udp_socket_open(&p->a, &a, &(struct udp_options){0}), 0);
-    assert_int_equal(udp_socket_open(&p->b, &b, &(struct udp_options){.receive_buffer = 1 << 20}), 0);
+    assert_int_equal(udp_socket_open(&p->b, &b, &(struct udp_options){.receive_buffer = 1 << 20, .merge = merge}), 0);
 }
 
 static void close_pair(struct pair *p) {
@@ -79,6 +81,66 @@ static void a_run_of_equal_sizes_goes_out_as_one_gso_send(void **state) {
     assert_int_equal(metrics_read(METRIC_UDP_SEND_CALLS) - calls, 1);
     assert_int_equal(metrics_read(METRIC_UDP_GSO_SENDS) - gso, 1);
     expect_numbered(&p, 24, lens);
+    close_pair(&p);
+}
+
+static void what_the_kernel_merged_comes_apart_again(void **state) {
+    (void)state;
+    struct pair p;
+    struct udp_packet *packets;
+    size_t lens[24];
+    for (int i = 0; i < 24; i++) {
+        lens[i] = i == 23 ? 100 : 1000;
+    }
+    merge = true;
+    open_pair(&p, "127.0.0.1:0", "127.0.0.1:0");
+    merge = false;
+    int64_t calls = metrics_read(METRIC_UDP_RECEIVE_CALLS);
+    send_numbered(&p, 24, lens);
+    expect_numbered(&p, 24, lens);
+    assert_int_equal(metrics_read(METRIC_UDP_RECEIVE_CALLS) - calls, 1);
+    send_numbered(&p, 2, lens);
+    assert_int_equal(udp_io_receive(p.io, &p.b, &packets), 2);
+    assert_false(packets[0].alone);
+    assert_ptr_equal(packets[0].data + 1000, packets[1].data);
+    send_numbered(&p, 1, lens);
+    assert_int_equal(udp_io_receive(p.io, &p.b, &packets), 1);
+    assert_true(packets[0].alone);
+    close_pair(&p);
+}
+
+/* Merging ends with a shorter datagram; a longer one, or one of another sender, begins anew. */
+static void mixed_sizes_are_merged_only_where_they_come_apart_the_same(void **state) {
+    (void)state;
+    struct pair p;
+    size_t lens[] = {1000, 1000, 999, 1000, 1, 1200, 1200, 500, 500, 4016, 16, 16};
+    merge = true;
+    open_pair(&p, "127.0.0.1:0", "127.0.0.1:0");
+    merge = false;
+    send_numbered(&p, 12, lens);
+    expect_numbered(&p, 12, lens);
+    close_pair(&p);
+}
+
+static void a_head_goes_out_before_each_payload_of_a_run(void **state) {
+    (void)state;
+    struct pair p;
+    struct udp_packet *packets;
+    static const uint8_t data[3][500] = {{'a'}, {'b'}, {'c'}};
+    open_pair(&p, "127.0.0.1:0", "127.0.0.1:0");
+    int64_t calls = metrics_read(METRIC_UDP_SEND_CALLS);
+    for (uint8_t i = 0; i < 3; i++) {
+        struct udp_payload payload = {.data = data[i], .len = sizeof data[i], .head = {1, 2, 3, i}, .head_len = 4};
+        udp_io_send_payload(p.io, &p.a, &payload, &p.b.local, NULL);
+    }
+    udp_io_flush(p.io);
+    assert_int_equal(metrics_read(METRIC_UDP_SEND_CALLS) - calls, 1);
+    assert_int_equal(udp_io_receive(p.io, &p.b, &packets), 3);
+    for (uint8_t i = 0; i < 3; i++) {
+        const uint8_t head[] = {1, 2, 3, i, (uint8_t)('a' + i), 0};
+        assert_int_equal(packets[i].len, 504);
+        assert_memory_equal(packets[i].data, head, sizeof head);
+    }
     close_pair(&p);
 }
 
@@ -265,6 +327,9 @@ static void icmp_errors_are_read_and_cost_no_other_datagram(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_run_of_equal_sizes_goes_out_as_one_gso_send),
+        cmocka_unit_test(what_the_kernel_merged_comes_apart_again),
+        cmocka_unit_test(mixed_sizes_are_merged_only_where_they_come_apart_the_same),
+        cmocka_unit_test(a_head_goes_out_before_each_payload_of_a_run),
         cmocka_unit_test(mixed_sizes_arrive_whole_and_in_order),
         cmocka_unit_test(a_burst_after_lone_datagrams_takes_few_calls),
         cmocka_unit_test(segments_over_the_mtu_are_sent_singly),

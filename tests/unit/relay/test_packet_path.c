@@ -84,9 +84,9 @@ static void on_listener(evutil_socket_t fd, short events, void *arg) {
     for (unsigned i = 0; i < count; i++) {
         struct five_tuple client = {.remote = packets[i].remote, .local = packets[i].local};
         if (demux_classify(packets[i].data, packets[i].len) == DEMUX_CHANNEL) {
-            relay_client_channel(w->relay, &client, packets[i].data, packets[i].len);
+            relay_client_channel(w->relay, &client, &packets[i]);
         } else {
-            relay_client_stun(w->relay, &client, packets[i].data, packets[i].len);
+            relay_client_stun(w->relay, &client, &packets[i]);
         }
     }
 }
@@ -103,10 +103,10 @@ static int no_user(void *ctx, uint64_t request, const struct relay_user_query *q
     return -ENOENT;
 }
 
-static void open_socket(struct udp_socket *s) {
+static void open_socket(struct udp_socket *s, bool merge) {
     struct addr at;
     assert_int_equal(addr_parse(&at, "127.0.0.1:0"), 0);
-    assert_int_equal(udp_socket_open(s, &at, &(struct udp_options){.receive_buffer = 1 << 20}), 0);
+    assert_int_equal(udp_socket_open(s, &at, &(struct udp_options){.receive_buffer = 1 << 20, .merge = merge}), 0);
 }
 
 static void make_settings(struct world *w) {
@@ -136,10 +136,10 @@ static void world_open(struct world *w) {
     struct relay_options options = {
         .loop = w->loop, .io = w->io, .ports = w->ports, .owners = w->owners, .hooks = {.lookup_user = no_user}};
     assert_int_equal(relay_new(&w->relay, &options, w->settings), 0);
-    open_socket(&w->listener);
-    open_socket(&w->client.socket);
-    open_socket(&w->other.socket);
-    open_socket(&w->peer);
+    open_socket(&w->listener, true);
+    open_socket(&w->client.socket, false);
+    open_socket(&w->other.socket, false);
+    open_socket(&w->peer, false);
     assert_int_equal(relay_add_listener(w->relay, &w->listener), 0);
     w->event = event_new(loop_base(w->loop), w->listener.fd, EV_READ | EV_PERSIST, on_listener, w);
     event_add(w->event, NULL);
@@ -403,6 +403,48 @@ static void a_loop_through_one_relayed_address_ends_at_its_client(void **state) 
     world_close(&w);
 }
 
+/* Datagrams that the kernel merged lie one after the other: what is put around one must not change another. Each is sent
+ * with the number of its place and arrives in a Data indication, with padding. */
+static void expect_indications(struct world *w, struct udp_socket *from, const struct addr *to, struct end *at,
+                               size_t header) {
+    enum { COUNT = 8, ODD = 33 };
+    static uint8_t messages[COUNT][TURN_CHANNEL_HEADER_BYTES + ODD];
+    unsigned arrived = 0;
+    for (int i = 0; i < COUNT; i++) {
+        turn_channel_header_write(messages[i], CHANNEL, ODD);
+        memset(messages[i] + TURN_CHANNEL_HEADER_BYTES, 'a' + i, ODD);
+        size_t skipped = TURN_CHANNEL_HEADER_BYTES - header;
+        udp_io_send(w->own_io, from, messages[i] + skipped, sizeof messages[i] - skipped, to, NULL);
+    }
+    udp_io_flush(w->own_io);
+    for (int i = 0; i < TRIES && arrived < COUNT; i++) {
+        struct udp_packet *packets;
+        pump(w);
+        unsigned count = udp_io_receive(w->own_io, &at->socket, &packets);
+        for (unsigned k = 0; k < count; k++, arrived++) {
+            assert_int_equal(packets[k].len, TURN_DATA_HEADROOM_V4 + ODD + 3);
+            assert_memory_equal(packets[k].data + TURN_DATA_HEADROOM_V4, messages[arrived] + TURN_CHANNEL_HEADER_BYTES,
+                                ODD);
+        }
+        udp_io_flush(w->own_io);
+    }
+    assert_int_equal(arrived, COUNT);
+}
+
+static void neighbours_in_a_merged_run_do_not_spoil_each_other(void **state) {
+    struct world w;
+    (void)state;
+    world_open(&w);
+    bind_channel(&w);
+    /* This peer has the permission of another port's channel. */
+    expect_indications(&w, &w.other.socket, turn_client_relayed(w.client.machine), &w.client, 0);
+    /* And so has this relayed address. */
+    allocate(&w, &w.other);
+    bind_peer(&w, &w.other, turn_client_relayed(w.client.machine));
+    expect_indications(&w, &w.other.socket, &w.listener.local, &w.client, TURN_CHANNEL_HEADER_BYTES);
+    world_close(&w);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_million_packets_allocate_nothing),
@@ -410,6 +452,7 @@ int main(void) {
         cmocka_unit_test(a_packet_between_relayed_addresses_counts_on_both_sides),
         cmocka_unit_test(without_the_receivers_permission_nothing_passes),
         cmocka_unit_test(a_loop_through_one_relayed_address_ends_at_its_client),
+        cmocka_unit_test(neighbours_in_a_merged_run_do_not_spoil_each_other),
         cmocka_unit_test(an_allocation_gives_its_port_back),
         cmocka_unit_test(a_killed_session_relays_nothing),
     };
