@@ -293,4 +293,7 @@ void ingress_readable(evutil_socket_t fd, short events, void *arg) {
             dispatch(w, &client, &packets[i]);
         }
     }
+    if (loop_took_datagrams(w->loop, count)) {
+        udp_io_flush(w->io);
+    }
 }

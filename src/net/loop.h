@@ -4,6 +4,7 @@
 
 #include "base/wheel.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -50,6 +51,10 @@ int loop_post(struct loop *loop, void (*fn)(void *data), const void *data, size_
 /* Runs what was posted and not run yet. For the end: after the loops' threads have been joined and before anything
  * that posts point to is freed, so that buffers on their way are not lost. */
 void loop_drain(struct loop *loop);
+
+/* Tells how many datagrams a handler has taken. True while the loop gathers (net/gather.h): turns are small then, and what
+ * the datagrams have led to is better sent at once than after the turn. */
+bool loop_took_datagrams(struct loop *loop, unsigned count);
 
 /* Called once after each batch of events, before the loop sleeps again: the place to flush what was queued.
  */
