@@ -207,6 +207,19 @@ static void additional_family_brings_two_relays(void **state) {
     assert_int_equal(w.open_relays, 0);
 }
 
+static void additional_family_may_have_the_number_of_the_draft(void **state) {
+    (void)state;
+    begin(&c);
+    stun_write_u8(&c.w, STUN_ATTR_DRAFT_ADDITIONAL_ADDRESS_FAMILY, 2);
+    assert_int_equal(client_send(&c), 0);
+    assert_int_equal(w.open_relays, 2);
+    assert_int_equal(client_refresh(&c, 0), 0);
+    begin_even(&c, 0x80);
+    stun_write_u8(&c.w, STUN_ATTR_DRAFT_ADDITIONAL_ADDRESS_FAMILY, 2);
+    assert_int_equal(client_send(&c), 400);
+    assert_int_equal(w.open_relays, 0);
+}
+
 static void additional_family_that_cannot_be_had_is_reported(void **state) {
     (void)state;
     const uint8_t *error;
@@ -259,6 +272,7 @@ int main(void) {
         T(reservation_token_excludes_other_wishes),
         T(token_of_another_worker_is_forwarded),
         T(additional_family_brings_two_relays),
+        T(additional_family_may_have_the_number_of_the_draft),
         T(additional_family_that_cannot_be_had_is_reported),
         T(pending_pair_of_relays_closes_the_first_when_it_ends),
     };

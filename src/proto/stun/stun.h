@@ -95,6 +95,7 @@ enum stun_attr_type {
     STUN_ATTR_RESPONSE_ORIGIN = 0x802b,
     STUN_ATTR_OTHER_ADDRESS = 0x802c,
     STUN_ATTR_MOBILITY_TICKET = 0x8030,
+    STUN_ATTR_DRAFT_ADDITIONAL_ADDRESS_FAMILY = 0x8032, /* draft-martinsen-tram-ssoda, as coturn's client sends it */
 };
 
 /* The first value of the comprehension-optional range: what a receiver may ignore. */

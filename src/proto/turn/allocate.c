@@ -70,6 +70,12 @@ static int check_transport(struct request *r, struct allocate_plan *plan) {
     return 0;
 }
 
+/* The type under which a second family is asked for, or 0. Clients older than RFC 8656 have the draft's. */
+static uint16_t second_family_type(const struct request *r) {
+    static const uint16_t types[] = {STUN_ATTR_ADDITIONAL_ADDRESS_FAMILY, STUN_ATTR_DRAFT_ADDITIONAL_ADDRESS_FAMILY};
+    return stun_msg_has(r->msg, types[0]) ? types[0] : stun_msg_has(r->msg, types[1]) ? types[1] : 0;
+}
+
 /* RESERVATION-TOKEN excludes EVEN-PORT and the choice of a family. */
 static int read_port_wishes(const struct request *r, struct allocate_plan *plan) {
     uint8_t even = 0;
@@ -77,8 +83,7 @@ static int read_port_wishes(const struct request *r, struct allocate_plan *plan)
     size_t token_len;
     int has_even = stun_msg_u8(r->msg, STUN_ATTR_EVEN_PORT, &even);
     int has_token = stun_msg_bytes(r->msg, STUN_ATTR_RESERVATION_TOKEN, &token, &token_len);
-    bool chooses = stun_msg_has(r->msg, STUN_ATTR_REQUESTED_ADDRESS_FAMILY) ||
-                   stun_msg_has(r->msg, STUN_ATTR_ADDITIONAL_ADDRESS_FAMILY);
+    bool chooses = stun_msg_has(r->msg, STUN_ATTR_REQUESTED_ADDRESS_FAMILY) || second_family_type(r) != 0;
     if (has_even == -EBADMSG) {
         return 400;
     }
@@ -96,7 +101,7 @@ static int read_port_wishes(const struct request *r, struct allocate_plan *plan)
 
 static int plan_two_families(const struct request *r, struct allocate_plan *plan) {
     uint8_t wire;
-    if (stun_msg_u8(r->msg, STUN_ATTR_ADDITIONAL_ADDRESS_FAMILY, &wire) < 0 || wire != WIRE_IPV6 || plan->pair ||
+    if (stun_msg_u8(r->msg, second_family_type(r), &wire) < 0 || wire != WIRE_IPV6 || plan->pair ||
         stun_msg_has(r->msg, STUN_ATTR_REQUESTED_ADDRESS_FAMILY)) {
         return 400;
     }
@@ -114,7 +119,7 @@ static int plan_two_families(const struct request *r, struct allocate_plan *plan
 
 static int read_families(const struct request *r, struct allocate_plan *plan) {
     uint8_t wire = WIRE_IPV4;
-    if (stun_msg_has(r->msg, STUN_ATTR_ADDITIONAL_ADDRESS_FAMILY)) {
+    if (second_family_type(r) != 0) {
         return plan_two_families(r, plan);
     }
     if (stun_msg_u8(r->msg, STUN_ATTR_REQUESTED_ADDRESS_FAMILY, &wire) == -EBADMSG) {
