@@ -1,12 +1,15 @@
-"""What is not public is refused as a peer: in every encoding, by every verb, over UDP and TCP, and no
-packet arrives. All within a namespace in which those addresses exist, so that a packet that was let
+"""What is not public is refused as a peer: in every encoding, by every verb, over UDP, TCP, TLS and DTLS, and no
+packet and no connection arrives. All within a namespace in which those addresses exist, so that a packet that was let
 through would be seen."""
 import contextlib
 import ipaddress
 import socket
+import ssl
+import struct
 import threading
 
 import peers  # finds tests/lib
+import dtlslink
 import netns
 import stun
 import tap
@@ -47,6 +50,20 @@ class Listener:
                 self.heard.append(s.recv(2048))
 
 
+class TcpListener:
+    """Accepts what arrives at one port of any address of this namespace, and says from where."""
+
+    def __init__(self, port):
+        self.accepted = []
+        self.socket = socket.create_server(("::", port), family=socket.AF_INET6, dualstack_ipv6=True)
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self):
+        with contextlib.suppress(OSError):
+            while True:
+                self.accepted.append(self.socket.accept()[0])
+
+
 def addresses():
     """Every denied address as (text, family of the relay that is asked)."""
     for plain in DENIED4:
@@ -72,14 +89,33 @@ def scene():
     """(server, listener) with one network for all."""
     with netns.Network(server=[SERVER4, SERVER6]) as net:
         make_reachable(net)
-        with net.enter("server"), Turnout(host=SERVER4, relay={"address": [SERVER4, SERVER6]}) as t:
+        relay = {"address": [SERVER4, SERVER6], "tcp": "yes"}
+        with net.enter("server"), Turnout(host=SERVER4, tls=True, relay=relay) as t:
             yield t, Listener(5555)
 
 
-def allocated(t, family, transport):
-    client = stun.TurnClient(t.udp, t.credentials(), transport)
-    wish = [(stun.REQUESTED_ADDRESS_FAMILY, b"\2\0\0\0")] if family == 6 else []
-    reply = client.allocate(*wish)
+def tls(plain):
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    return context.wrap_socket(plain)
+
+
+def client_over(t, transport):
+    if transport in ("udp", "tcp"):
+        return stun.TurnClient(getattr(t, transport), t.credentials(), transport)
+    if transport == "tls":
+        return stun.TurnClient(t.tls, t.credentials(), "tcp", wrap=tls)
+    client = stun.TurnClient(t.tls, t.credentials())
+    client.link.close()
+    client.link = dtlslink.DtlsLink(t.tls)
+    return client
+
+
+def allocated(t, family, transport, protocol=17):
+    client = client_over(t, transport)
+    wish = [(stun.REQUESTED_TRANSPORT, struct.pack("!Bxxx", protocol))]
+    wish += [(stun.REQUESTED_ADDRESS_FAMILY, b"\2\0\0\0")] if family == 6 else []
+    reply = client.request(stun.ALLOCATE, wish)
     assert reply.ok, f"no allocation: {reply.error}"
     return client
 
@@ -116,8 +152,56 @@ def the_listener_hears_what_is_allowed(clients, listener):
     assert set(listener.heard) == {b"allowed"}, listener.heard
 
 
-tap.case("every denied range in every encoding is refused, udp", verbs_are_refused, "udp", limit=120)
-tap.case("every denied range in every encoding is refused, tcp", verbs_are_refused, "tcp", limit=120)
+def connect(client, host, port=5555):
+    return client.request(stun.CONNECT, lambda t: [(stun.XOR_PEER_ADDRESS, stun.encode_address(host, port, t))])
+
+
+def connects_are_refused(transport):
+    with scene() as (t, _):
+        listener = TcpListener(5555)
+        clients = {family: allocated(t, family, transport, protocol=6) for family in (4, 6)}
+        wrong = []
+        for address, family in addresses():
+            reply = connect(clients[family], address)
+            if reply.error not in ((403, 443) if address.startswith("::ffff:") else (403,)):
+                wrong.append(f"Connect {address}: {reply.error or 'allowed'}")
+        assert not wrong, "\n".join(wrong)
+        assert listener.accepted == []
+        assert connect(clients[4], PUBLIC4).ok and connect(clients[6], PUBLIC6).ok, "what is allowed"
+        tap.wait_for(lambda: len(listener.accepted) == 2, 5, "the allowed connections")
+
+
+def own_listeners_are_refused_by_connect(transport):
+    """Also where the rules allow the address: a client behind the server's own address is nobody's peer."""
+    with Turnout(tls=True, relay={**peers.LOOPBACK_PEERS, "tcp": "yes"}) as t:
+        client = allocated(t, 4, transport, protocol=6)
+        for name in ("tcp", "tls", "http", "https", "stats"):
+            assert connect(client, *getattr(t, name)).error == 403, name
+        for name in ("udp", "tls"):
+            with client_over(t, "udp") as other:
+                assert other.allocate().ok
+                assert other.bind_channel(stun.CHANNEL_FIRST, *getattr(t, name)).error == 403, name
+
+
+@tap.test
+def rules_of_a_user_and_of_a_realm_hold_for_connect():
+    with Turnout(relay={**peers.LOOPBACK_PEERS, "tcp": "yes"}) as t, \
+            socket.create_server(("0.0.0.0", 0)) as s:
+        for host, scope in (("127.0.0.8", ["--user", "ann"]), ("127.0.0.9", ["--realm", "test.example"])):
+            there = host, s.getsockname()[1]
+            ann = stun.TurnClient(t.tcp, t.credentials("ann"), "tcp")
+            assert ann.request(stun.ALLOCATE, [(stun.REQUESTED_TRANSPORT, struct.pack("!Bxxx", 6))]).ok
+            assert connect(ann, *there).ok
+            t.ctl("peer", "deny", host, *scope)
+            tap.wait_for(lambda: connect(ann, *there).error == 403, 5, f"the rule of {scope}")
+            ann.close()
+
+
+for way in ("udp", "tcp", "tls", "dtls"):
+    tap.case(f"every denied range in every encoding is refused, {way}", verbs_are_refused, way, limit=120)
+for way in ("tcp", "tls"):
+    tap.case(f"every denied range in every encoding is refused to Connect, {way}", connects_are_refused, way, limit=120)
+    tap.case(f"the server's own listeners are refused to Connect, {way}", own_listeners_are_refused_by_connect, way)
 
 
 @tap.test
