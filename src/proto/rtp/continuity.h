@@ -18,6 +18,21 @@ struct rtp_continuity {
 /* The next picture comes from another source. Older packets of the source before must not be rewritten after that. */
 void rtp_continuity_switch(struct rtp_continuity *c);
 
-/* Rewrite a payload in place; d is what its parser made of these bytes, which may have been copied since. Widths stay. */
+/* A picture of the source is left out, before any of it was sent: the ids of those after it close up, or a receiver would
+ * wait for it. */
+void rtp_continuity_skip(struct rtp_continuity *c);
+/* A picture's numbers are settled, and the payload is written later, perhaps more than once: rtp_picture_move_*. */
+void rtp_continuity_note_vp8(struct rtp_continuity *c, const struct vp8_descriptor *d);
+void rtp_continuity_note_vp9(struct rtp_continuity *c, const struct vp9_descriptor *d);
+
+/* How far the numbers of a picture are moved; copied from a struct rtp_continuity. */
+struct rtp_picture_offsets {
+    uint16_t id;
+    uint8_t tl0, keyidx;
+};
+void rtp_picture_move_vp8(const struct rtp_picture_offsets *by, const struct vp8_descriptor *d, uint8_t *payload);
+void rtp_picture_move_vp9(const struct rtp_picture_offsets *by, const struct vp9_descriptor *d, uint8_t *payload);
+
+/* Both at once: rewrite a payload in place; d is what its parser made of these bytes, which may have been copied since. Widths stay. */
 void rtp_continuity_vp8(struct rtp_continuity *c, const struct vp8_descriptor *d, uint8_t *payload);
 void rtp_continuity_vp9(struct rtp_continuity *c, const struct vp9_descriptor *d, uint8_t *payload);
