@@ -45,24 +45,39 @@ def dropped(metrics):
     return sum(v for k, v in metrics.items() if "_dropped_total" in k)
 
 
+def external(number):
+    return f"203.0.113.{number}"
+
+
 def change_everything(t, number):
-    """Another certificate, another first secret, quota and rules; then SIGHUP."""
+    """Another certificate, first secret, quota, bandwidth, external address and rules, mobility and TCP relays on or off;
+    then SIGHUP. A rule for the realm comes by the control socket meanwhile."""
     t.mark_log()
     certificate(t.folder, name=f"new-{number}.example", addresses=(t.host,))
     (t.folder / "key.pem").chmod(0o644)
+    switch = "yes" if number % 2 else "no"
     t.write_config(auth={"secret": [f"{NEW_SECRET}-{number}", SECRET]},
+                   server={"external-address": external(number)},
                    relay={"user-quota": ALLOCATIONS + number, "deny-peer": "127.0.0.77/32",
+                          "user-bandwidth": f"{number}G", "mobility": switch, "tcp": switch,
                           "allow-peer": ["127.0.0.0/8", f"192.168.{number}.0/24"]})
     t.signal(signal.SIGHUP)
+    t.ctl("peer", "deny", f"127.0.1.{number}", "--realm", "test.example")
     t.expect_log("reload|configuration")
 
 
 def new_rules_hold(t, number, old_certificate):
     tap.wait_for(lambda: served_certificate(t) != old_certificate, 5, "the new certificate")
     with stun.TurnClient(t.udp, t.credentials("other", secret=f"{NEW_SECRET}-{number}")) as client:
-        assert client.allocate().ok, "the new secret is not taken"
+        reply = client.allocate()
+        assert reply.ok, "the new secret is not taken"
+        assert reply.address(stun.XOR_RELAYED_ADDRESS)[0] == external(number), "the external address is the old one"
         tap.wait_for(lambda: client.permit(f"192.168.{number}.1").ok, 5, "the new rule that allows")
         tap.wait_for(lambda: client.permit("127.0.0.77").error == 403, 5, "the new rule that denies")
+        tap.wait_for(lambda: client.permit(f"127.0.1.{number}").error == 403, 5, "the realm's new rule")
+    with stun.TurnClient(t.udp, t.credentials("other")) as client:
+        reply = client.allocate((stun.MOBILITY_TICKET, b""))
+        assert reply.error == (0 if number % 2 else 405), f"mobility: {reply.error}"
     with stun.TurnClient(t.udp, t.credentials("load")) as client:
         for _ in range(number):  # what the quota has grown by
             with_room = stun.TurnClient(t.udp, t.credentials("load"))
