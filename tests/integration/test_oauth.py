@@ -22,7 +22,8 @@ OAUTH = {"oauth-key": [f"north:{KEY}", f"union:{KEY128}"], "oauth-server-name": 
 def made_by_coturn(kid="north", key=KEY, algorithm="A256GCM", server=SERVER, lifetime=900, age=0):
     """(token, the client's key) by turnutils_oauth."""
     peers.need("turnutils_oauth")
-    mac_key, now = os.urandom(20), int(time.time()) - age
+    # Without a zero: the tool takes the key for a string that ends there.
+    mac_key, now = bytes(1 + b % 255 for b in os.urandom(20)), int(time.time()) - age
     done = process.run(["turnutils_oauth", "-e", "-i", server, "-j", kid, "-k", key, "-l", now, "-m", "86400",
                               "-n", algorithm, "-o", base64.b64encode(os.urandom(12)).decode(),
                               "-p", base64.b64encode(mac_key).decode(), "-q", now << 16, "-r", lifetime]).stdout
