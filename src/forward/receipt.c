@@ -73,8 +73,8 @@ void receipt_note_sr(struct receipt *r, uint64_t ntp, uint64_t now_us) {
 }
 
 static uint8_t fraction_of(uint64_t expected, uint64_t received) {
-    return expected == 0 || received >= expected ? 0
-                                                 : (uint8_t)((expected - received) * 256 / expected - (received == 0));
+    uint64_t fraction = expected > received ? (expected - received) * 256 / expected : 0;
+    return (uint8_t)(fraction < UINT8_MAX ? fraction : UINT8_MAX);
 }
 
 struct rtcp_block receipt_report(struct receipt *r, uint32_t ssrc, uint64_t now_us) {
