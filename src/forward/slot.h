@@ -93,7 +93,7 @@ struct slot {
 
 void slot_init(struct slot *s, const struct slot_options *options);
 /* Shows another publication, or none (NULL); what is sent of it slot_set_target says: nothing at first. -ENOTSUP: its
- * codec was not negotiated; -ENOMEM; then the slot is as it was. The transport's RTCP is unaffected. */
+ * codec was not negotiated; -ENOMEM; then the slot is as it was. */
 int slot_bind(struct slot *s, struct publication *p, uint64_t now_us);
 static inline void slot_unbind(struct slot *s, uint64_t now_us) { slot_bind(s, NULL, now_us); }
 /* Up: what is sent stays until the key frame (of a temporal layer: its first frame). Down: at once. */
