@@ -19,6 +19,7 @@ PACKET_PATH = {"src/net/udp.c", "src/daemon/ingress.c", "src/relay/data.c", "src
 
 # Each exception has its reason: {file or file:function: why}.
 EXCEPTIONS = {
+    "src/forward/data_sctp.c:on_receive": "libusrsctp's callback",
     "src/net/http_request.c:http_request_access": "libmicrohttpd's callback",
     "src/net/http_request.c:note_header": "libmicrohttpd's callback",
     "src/net/http_upgrade.c:on_upgraded": "libmicrohttpd's callback",
