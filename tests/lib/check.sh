@@ -8,7 +8,7 @@ jobs=$(nproc)
 sanitizers=(CC=gcc --enable-sanitizers=address,undefined "CFLAGS=-g -O1")
 
 # Stage and its limit in seconds, in order.
-stages="packages:900 build:300 unit:300 man:60 web:300 integration:420 e2e:420 clang:300 sanitizers:600 distcheck:600"
+stages="packages:900 build:300 unit:300 man:60 web:300 integration:900 e2e:600 clang:300 sanitizers:600 distcheck:600"
 long_stages="peers-sanitized:900 threads:1500 repeats:2400"
 
 # Test cases of a stage are told by lines `@cases passed failed skipped`.
