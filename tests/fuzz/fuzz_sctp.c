@@ -1,7 +1,7 @@
 /* A client's SCTP packets, from outside to channels and events: first byte odd: an association stands before they come.
  * Then packets: length, chunks; headers with the right tag and checksum are put before them, and TSNs count from the
  * association's first. What comes out is within every bound.
- * covers: src/forward/data.c src/forward/data_sctp.c src/forward/data_socket.c src/forward/data_sound.c */
+ * covers: src/forward/channels.c src/forward/data_sctp.c src/forward/data_socket.c src/forward/data_sound.c */
 #include "lib/data_world.h"
 
 #include "base/bytes.h"

@@ -2,7 +2,7 @@
  * loses and reorders. Time is virtual, also for libusrsctp: gettimeofday is the world's. */
 #pragma once
 
-#include "forward/data.h"
+#include "forward/channels.h"
 
 enum { WORLD_PACKETS = 2048, WORLD_TEXT = 64 };
 

@@ -15,7 +15,7 @@ FILE_LINES = 500
 ARGUMENTS = 5
 
 # The files a relayed packet passes through.
-PACKET_PATH = {"src/net/udp.c", "src/daemon/ingress.c", "src/relay/data.c", "src/forward/data.c"}
+PACKET_PATH = {"src/net/udp.c", "src/daemon/ingress.c", "src/relay/data.c", "src/forward/slot_write.c"}
 
 # Each exception has its reason: {file or file:function: why}.
 EXCEPTIONS = {

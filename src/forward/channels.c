@@ -1,4 +1,4 @@
-#include "forward/data.h"
+#include "forward/channels.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -1,5 +1,5 @@
 /* Data channels on a stack of the test's own: what is opened, refused, closed and dropped. */
-#include "forward/data.h"
+#include "forward/channels.h"
 
 #include <errno.h>
 #include <setjmp.h>
