@@ -165,12 +165,6 @@ socklen_t addr_to_sockaddr(const struct addr *a, struct sockaddr_storage *out) {
     return 0;
 }
 
-bool addr_equal(const struct addr *a, const struct addr *b) { return memcmp(a, b, sizeof *a) == 0; }
-
-bool addr_equal_ip(const struct addr *a, const struct addr *b) {
-    return a->family == b->family && a->scope == b->scope && memcmp(a->ip, b->ip, sizeof a->ip) == 0;
-}
-
 bool addr_is_any(const struct addr *a) {
     static const uint8_t zero[16];
     return memcmp(a->ip, zero, sizeof zero) == 0;
@@ -180,8 +174,6 @@ bool addr_is_loopback(const struct addr *a) {
     static const uint8_t one[16] = {[15] = 1};
     return a->family == AF_INET ? a->ip[0] == 127 : a->family == AF_INET6 && memcmp(a->ip, one, 16) == 0;
 }
-
-bool five_tuple_equal(const struct five_tuple *a, const struct five_tuple *b) { return memcmp(a, b, sizeof *a) == 0; }
 
 /* True when the bits of ip beyond len are all zero. */
 static bool host_bits_clear(const uint8_t *ip, size_t bytes, unsigned len) {

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 #include <sys/socket.h>
 
 struct addr {
@@ -55,11 +56,17 @@ int addr_from_sockaddr(struct addr *out, const struct sockaddr *sa, socklen_t le
 /* Returns the length to pass to the kernel; 0 for AF_UNSPEC. */
 socklen_t addr_to_sockaddr(const struct addr *a, struct sockaddr_storage *out);
 
-bool addr_equal(const struct addr *a, const struct addr *b);    /* with port */
-bool addr_equal_ip(const struct addr *a, const struct addr *b); /* without port */
-bool addr_is_any(const struct addr *a);                         /* 0.0.0.0 or :: */
+/* With port. In the header, as tables are searched with it: of a constant length memcmp is three comparisons. */
+static inline bool addr_equal(const struct addr *a, const struct addr *b) { return memcmp(a, b, sizeof *a) == 0; }
+/* Without port. */
+static inline bool addr_equal_ip(const struct addr *a, const struct addr *b) {
+    return memcmp(a, b, offsetof(struct addr, port)) == 0 && a->family == b->family;
+}
+static inline bool five_tuple_equal(const struct five_tuple *a, const struct five_tuple *b) {
+    return memcmp(a, b, sizeof *a) == 0;
+}
+bool addr_is_any(const struct addr *a); /* 0.0.0.0 or :: */
 bool addr_is_loopback(const struct addr *a);
-bool five_tuple_equal(const struct five_tuple *a, const struct five_tuple *b);
 
 /* A prefix in CIDR form; bits beyond len are zero. */
 struct prefix {
