@@ -13,11 +13,10 @@ _Thread_local struct metric_block *metric_self;
 static struct metric_block *_Atomic all_blocks;
 
 struct metric_block *metrics_register_thread(void) {
-    struct metric_block *block = aligned_alloc(64, sizeof *block);
+    struct metric_block *block = cacheline_alloc(sizeof *block);
     if (!block) {
         abort();
     }
-    memset(block, 0, sizeof *block);
     block->next = atomic_load(&all_blocks);
     while (!atomic_compare_exchange_weak(&all_blocks, &block->next, block)) {
     }

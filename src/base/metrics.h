@@ -1,6 +1,8 @@
 /* Counters: one block per thread, written only by its thread, summed by whoever reads. */
 #pragma once
 
+#include "base/cacheline.h"
+
 #include <stdatomic.h>
 #include <stdint.h>
 
@@ -23,7 +25,7 @@ struct metric_info {
 extern const struct metric_info metric_table[METRIC_COUNT];
 
 struct metric_block {
-    _Alignas(64) _Atomic int64_t values[METRIC_COUNT];
+    _Alignas(CACHE_LINE) _Atomic int64_t values[METRIC_COUNT];
     struct metric_block *next;
 };
 

@@ -1,5 +1,7 @@
 #include "base/ring.h"
 
+#include "base/cacheline.h"
+
 #include <stdatomic.h>
 #include <stdlib.h>
 
@@ -14,8 +16,8 @@ struct ring {
     size_t mask;
     size_t stride;
     uint8_t *slots;
-    _Alignas(64) _Atomic size_t tail; /* producers */
-    _Alignas(64) size_t head;         /* the consumer */
+    _Alignas(CACHE_LINE) _Atomic size_t tail; /* producers */
+    _Alignas(CACHE_LINE) size_t head;         /* the consumer */
 };
 
 static struct slot_head *slot_at(struct ring *r, size_t position) {
@@ -27,13 +29,13 @@ struct ring *ring_new(size_t slots, size_t slot_bytes) {
     while (count < slots) {
         count *= 2;
     }
-    struct ring *r = aligned_alloc(64, sizeof *r);
+    struct ring *r = aligned_alloc(CACHE_LINE, sizeof *r);
     if (!r) {
         return NULL;
     }
     r->mask = count - 1;
-    r->stride = (sizeof(struct slot_head) + slot_bytes + 63) / 64 * 64;
-    r->slots = aligned_alloc(64, count * r->stride);
+    r->stride = (sizeof(struct slot_head) + slot_bytes + CACHE_LINE - 1) / CACHE_LINE * CACHE_LINE;
+    r->slots = aligned_alloc(CACHE_LINE, count * r->stride);
     if (!r->slots) {
         free(r);
         return NULL;

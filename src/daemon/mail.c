@@ -1,5 +1,6 @@
 #include "daemon/mail.h"
 
+#include "base/cacheline.h"
 #include "base/list.h"
 #include "base/metrics.h"
 #include "base/ring.h"
@@ -39,17 +40,16 @@ struct mailbox {
     struct loop_timer again;            /* the loop may have nothing else to do */
     struct mailbox *untold[UNTOLD_MAX]; /* that something was sent to and nobody has woken */
     unsigned untold_count, untold_messages;
-    _Alignas(64) _Atomic int announced; /* written by the others */
+    _Alignas(CACHE_LINE) _Atomic int announced; /* written by the others */
 };
 
 static void again(void *ctx) { (void)ctx; /* mailbox_after_batch follows */ }
 
 int mailbox_new(struct mailbox **out, struct loop *loop, size_t slots) {
-    struct mailbox *box = aligned_alloc(64, sizeof *box);
+    struct mailbox *box = cacheline_alloc(sizeof *box);
     if (!box) {
         return -ENOMEM;
     }
-    memset(box, 0, sizeof *box);
     box->loop = loop;
     box->slots = slots;
     box->ring = ring_new(slots, sizeof(struct slot));

@@ -2,6 +2,7 @@
 
 #include "auth/quota.h"
 #include "auth/users.h"
+#include "base/cacheline.h"
 #include "base/error.h"
 #include "base/log.h"
 #include "config/config.h"
@@ -114,7 +115,7 @@ static void flush(void *ctx) {
 }
 
 int worker_new(struct worker **out, unsigned number) {
-    struct worker *w = calloc(1, sizeof *w);
+    struct worker *w = cacheline_alloc(sizeof *w);
     if (!w) {
         return -ENOMEM;
     }

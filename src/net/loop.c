@@ -1,5 +1,6 @@
 #include "net/loop.h"
 
+#include "base/cacheline.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/metrics.h"
@@ -38,9 +39,10 @@ struct loop {
     unsigned datagrams; /* of this turn */
     int wake_fd;
     int timer_fd;
-    _Atomic int wake_sent; /* the eventfd already holds a wake-up */
-    _Atomic int stopping;
     _Atomic uint64_t last_turn_us;
+    /* Written by other threads. */
+    _Alignas(CACHE_LINE) _Atomic int wake_sent; /* the eventfd already holds a wake-up */
+    _Atomic int stopping;
 };
 
 enum { POSTS_PER_WAKE = 1024 };
@@ -131,7 +133,7 @@ static int open_events(struct loop *loop) {
 }
 
 struct loop *loop_new(const char *name, size_t inbox_slots) {
-    struct loop *loop = calloc(1, sizeof *loop);
+    struct loop *loop = cacheline_alloc(sizeof *loop);
     if (!loop) {
         return NULL;
     }

@@ -1,5 +1,7 @@
 #include "net/owners.h"
 
+#include "base/cacheline.h"
+
 #include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -24,11 +26,11 @@ struct told_ip {
 };
 
 struct owners {
-    _Atomic uint32_t heads[65536]; /* by port: index + 1, or 0 */
-    _Alignas(64) _Atomic uint32_t version;
-    _Alignas(64) pthread_mutex_t lock; /* and what it guards */
-    uint32_t used;                     /* entries ever used */
-    uint32_t free;                     /* chain of those given back */
+    _Atomic uint32_t heads[65536];                 /* by port: index + 1, or 0 */
+    _Alignas(CACHE_LINE) _Atomic uint32_t version; /* read by all with each packet that may be ours */
+    _Alignas(CACHE_LINE) pthread_mutex_t lock;     /* and what it guards */
+    uint32_t used;                                 /* entries ever used */
+    uint32_t free;                                 /* chain of those given back */
     struct told_ip told[OWNERS_IPS_MAX];
     struct entry entries[OWNERS_MAX];
 };
@@ -42,7 +44,7 @@ static uint64_t tag_of(const struct addr *at) { return at->port | (uint64_t)at->
 static void ip_words(const struct addr *at, uint64_t words[2]) { memcpy(words, at->ip, sizeof at->ip); }
 
 struct owners *owners_new(void) {
-    struct owners *o = aligned_alloc(64, (sizeof *o + 63) / 64 * 64);
+    struct owners *o = aligned_alloc(CACHE_LINE, sizeof *o);
     if (!o) {
         return NULL;
     }

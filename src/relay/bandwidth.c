@@ -1,9 +1,11 @@
 #include "relay/bandwidth.h"
 
+#include "base/cacheline.h"
+
 #include <stdlib.h>
 #include <string.h>
 
-enum { BLOCKS_PER_S = 100, BLOCK_MIN = 1500, BLOCK_MAX = 64 * 1024, CACHE_LINE = 64 };
+enum { BLOCKS_PER_S = 100, BLOCK_MIN = 1500, BLOCK_MAX = 64 * 1024 };
 
 struct relay_meter {
     struct relay_tokens tokens;
@@ -54,7 +56,7 @@ static bool same_user(const void *item, const void *wanted) {
 static struct relay_meter *meter_new(struct relay_bandwidth *b, const struct names *names, uint64_t hash) {
     size_t user_size = strlen(names->user) + 1, realm_size = strlen(names->realm) + 1;
     size_t size = sizeof(struct relay_meter) + user_size + realm_size;
-    struct relay_meter *m = aligned_alloc(CACHE_LINE, (size + CACHE_LINE - 1) / CACHE_LINE * CACHE_LINE);
+    struct relay_meter *m = cacheline_alloc(size);
     if (!m) {
         return NULL;
     }

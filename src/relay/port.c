@@ -1,3 +1,4 @@
+#include "base/cacheline.h"
 #include "net/owners.h"
 #include "relay/internal.h"
 #include "relay/ports.h"
@@ -25,7 +26,7 @@ static void unregister_port(struct relay_port *port) {
 }
 
 static struct relay_port *port_new(struct relay *relay, const struct udp_socket *socket, bool stream) {
-    struct relay_port *port = calloc(1, sizeof *port);
+    struct relay_port *port = cacheline_alloc(sizeof *port);
     if (!port) {
         return NULL;
     }

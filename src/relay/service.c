@@ -1,4 +1,5 @@
 /* Runs the machine of proto/turn: puts messages in, carries out what it wants. */
+#include "base/cacheline.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/metrics.h"
@@ -257,7 +258,7 @@ static struct turn_settings settings_for(struct relay *relay, const struct relay
 }
 
 int relay_new(struct relay **out, const struct relay_options *options, const struct relay_settings *settings) {
-    struct relay *relay = calloc(1, sizeof *relay);
+    struct relay *relay = cacheline_alloc(sizeof *relay);
     if (!relay) {
         return -ENOMEM;
     }

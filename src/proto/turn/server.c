@@ -1,12 +1,13 @@
 #include "proto/turn/server.h"
 
+#include "base/cacheline.h"
 #include "proto/turn/internal.h"
 
 #include <errno.h>
 #include <stdlib.h>
 
 struct turn_server *turn_server_new(const struct turn_settings *settings, uint64_t now_us) {
-    struct turn_server *s = calloc(1, sizeof *s);
+    struct turn_server *s = cacheline_alloc(sizeof *s);
     if (!s) {
         return NULL;
     }
