@@ -87,14 +87,14 @@ pidfile={self.folder}/pid
 
 
 class Turnoutd:
-    """turnoutd of the build folder: one worker, one secret, no TLS, errors only in the log."""
+    """turnoutd of the build folder: one secret, no TLS, errors only in the log."""
 
     name = "turnout"
 
-    def __init__(self, prefix=(), host=HOST, tls=False):
+    def __init__(self, prefix=(), host=HOST, tls=False, workers=1):
         relay = {"allow-peer": ["127.0.0.0/8", "::1/128"], "user-quota": "unlimited"}
         listen = {"challenge-rate": "unlimited", "handshake-rate": "unlimited", "source-connections": "unlimited"}
-        self.daemon = Turnout(host=host, prefix=prefix, tls=tls, server={"workers": 1}, relay=relay, listen=listen,
+        self.daemon = Turnout(host=host, prefix=prefix, tls=tls, server={"workers": workers}, relay=relay, listen=listen,
                               log={"level": "error"})
         self.address = self.daemon.tls if tls else self.daemon.udp
 
@@ -117,6 +117,21 @@ class Turnoutd:
         done = subprocess.run([BUILD / "turnoutd", "--version"], capture_output=True, text=True)
         match = re.search(r"\d+\.\d+\S*", done.stdout)
         return match.group() if match else "of unknown version"
+
+
+class TurnoutdBefore(Turnoutd):
+    """turnoutd of another build folder, to compare with."""
+
+    name = "before"
+    build = None
+
+    def __enter__(self):
+        self.daemon.build = self.build
+        return super().__enter__()
+
+    @staticmethod
+    def version():
+        return str(TurnoutdBefore.build)
 
 
 SERVERS = {server.name: server for server in (Coturn, Turnoutd)}

@@ -1,4 +1,4 @@
-"""The one table of the comparison."""
+"""The tables of the comparison."""
 import dataclasses
 
 
@@ -8,22 +8,30 @@ class Row:
     what: str  # the measurement it comes from
     key: str  # of turnout-bench's JSON
     unit: str
-    goal: float | None = None  # turnout divided by coturn, at most
+    goal: float | None = None  # the first column divided by the second, at most
+    at_least: float | None = None  # the same, at least
+    limit: float | None = None  # of the first column's figure, at most
     values: dict = dataclasses.field(default_factory=dict)
 
-    def ratio(self):
-        ours, theirs = self.values.get("turnout"), self.values.get("coturn")
+    def ratio(self, ours, theirs):
+        ours, theirs = self.values.get(ours), self.values.get(theirs)
         return ours / theirs if ours is not None and theirs else None
 
-    def verdict(self):
-        """"pass", "miss", or "" without a goal or without both figures."""
-        if self.goal is None or self.ratio() is None:
-            return ""
-        return "pass" if self.ratio() <= self.goal else "miss"
+    def verdict(self, ours, theirs):
+        """("<= 0.50", "pass" or "miss"); empty without a goal, or without the figures."""
+        ratio, own = self.ratio(ours, theirs), self.values.get(ours)
+        for sign, bound, figure in (("<=", self.goal, ratio), (">=", self.at_least, ratio), ("<=", self.limit, own)):
+            if bound is not None:
+                text = f"{sign} {bound:.2f}" if figure is ratio else f"{sign} {bound:,.0f} {self.unit}"
+                if figure is None:
+                    return text, ""
+                return text, "pass" if (figure <= bound if sign == "<=" else figure >= bound) else "miss"
+        return "", ""
 
-    def record(self):
-        return {"label": self.label, "unit": self.unit, **self.values, "ratio": self.ratio(), "goal": self.goal,
-                "verdict": self.verdict()}
+    def record(self, ours, theirs):
+        goal, verdict = self.verdict(ours, theirs)
+        return {"label": self.label, "unit": self.unit, **self.values, "ratio": self.ratio(ours, theirs), "goal": goal,
+                "verdict": verdict}
 
 
 def figure(value):
@@ -32,16 +40,13 @@ def figure(value):
     return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.1f}" if abs(value) >= 100 else f"{value:.2f}"
 
 
-def print_table(rows, versions, notes):
-    """versions: {server: version}, in the order of the columns."""
-    heads = [f"{name} {version}"[:22] for name, version in versions.items()]
-    print(f"{'':42}" + "".join(f"{head:>24}" for head in heads) + f"{'ratio':>8}{'goal':>9}")
+def print_table(rows, heads, ours, theirs):
+    """heads: {key of a row's values: head}, in the order of the columns; the ratio is ours / theirs."""
+    print(f"{'':44}" + "".join(f"{head[:20]:>21}" for head in heads.values()) + f"{'ratio':>7}  goal")
     for row in rows:
         if all(value is None for value in row.values.values()):
             continue
-        ratio = row.ratio()
-        cells = "".join(f"{figure(row.values[name]) + ' ' + row.unit:>24}" for name in versions)
-        print(f"{row.label:42}{cells}{'' if ratio is None else f'{ratio:.2f}':>8}"
-              f"{'' if row.goal is None else f'<= {row.goal:.2f}':>9} {row.verdict()}".rstrip())
-    for note in notes:
-        print(f"* {note}")
+        ratio = row.ratio(ours, theirs)
+        cells = "".join(f"{figure(row.values.get(key)) + ' ' + row.unit:>21}" for key in heads)
+        print(f"{row.label:44}{cells}{'' if ratio is None else f'{ratio:.2f}':>7}  "
+              f"{' '.join(row.verdict(ours, theirs))}".rstrip())

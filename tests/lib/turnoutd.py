@@ -83,6 +83,7 @@ class Turnout:
         self.log_path = self.folder / "log"
         self.config_path = self.folder / "turnout.conf"
         self.child = None
+        self.build = BUILD
         self.log_mark = 0
         self.udp = self.tcp = (host, free_port(host))
         self.tls = (host, free_port(host))
@@ -134,7 +135,7 @@ class Turnout:
 
     @property
     def program(self):
-        path = BUILD / "turnoutd"
+        path = self.build / "turnoutd"
         if not path.exists():
             raise AssertionError(f"{path} is not built")
         return path
