@@ -276,14 +276,22 @@ static bool take_dtls(struct worker_listener *listener, const struct udp_packet 
     return listener->only_dtls;
 }
 
-void ingress_readable(evutil_socket_t fd, short events, void *arg) {
-    struct worker_listener *listener = arg;
+/* Which listener most datagrams come through (the majority vote of Boyer and Moore). */
+static bool vote(struct worker *w, struct worker_listener *listener, unsigned count) {
+    if (w->busiest == listener) {
+        w->votes += count;
+    } else if (w->votes > count) {
+        w->votes -= count;
+    } else {
+        w->busiest = listener;
+        w->votes = count;
+    }
+    return w->busiest == listener;
+}
+
+static void take(struct worker_listener *listener, struct udp_packet *packets, unsigned count) {
     struct worker *w = listener->worker;
     uint64_t now_us = loop_refresh_now(w->loop);
-    struct udp_packet *packets;
-    (void)fd;
-    (void)events;
-    unsigned count = udp_io_receive(w->io, &listener->socket, &packets);
     for (unsigned i = 0; i < count; i++) {
         struct five_tuple client = {.remote = packets[i].remote, .local = packets[i].local, .transport = TRANSPORT_UDP};
         if (w->proxies.count > 0 && !take_proxy_header(w, &packets[i], &client, now_us)) {
@@ -293,7 +301,27 @@ void ingress_readable(evutil_socket_t fd, short events, void *arg) {
             dispatch(w, &client, &packets[i]);
         }
     }
-    if (loop_took_datagrams(w->loop, count)) {
+    if (loop_took_datagrams(w->loop, count, vote(w, listener, count))) {
         udp_io_flush(w->io);
     }
+}
+
+void ingress_readable(evutil_socket_t fd, short events, void *arg) {
+    struct worker_listener *listener = arg;
+    struct udp_packet *packets;
+    (void)fd;
+    (void)events;
+    unsigned count = udp_io_receive(listener->worker->io, &listener->socket, &packets);
+    take(listener, packets, count);
+}
+
+unsigned ingress_wait(void *worker) {
+    struct worker *w = worker;
+    struct udp_packet *packets;
+    unsigned count = w->busiest ? udp_io_wait(w->io, &w->busiest->socket, &packets) : 0;
+    if (count > 0) {
+        metrics_inc(METRIC_LOOP_GATHERED);
+        take(w->busiest, packets, count);
+    }
+    return count;
 }

@@ -45,12 +45,15 @@ struct worker {
     struct proxy_paths *paths; /* NULL: no proxies */
     struct worker_listener listeners[WORKER_LISTENERS_MAX];
     unsigned listener_count;
+    struct worker_listener *busiest; /* where to wait while the loop gathers */
+    unsigned votes;
 };
 
 /* ingress.c */
 void ingress_take_mail(void *worker, const struct mail *mail);
 void ingress_mail_done(void *worker);
 void ingress_readable(evutil_socket_t fd, short events, void *arg);
+unsigned ingress_wait(void *worker); /* at the busiest listener */
 /* The relay's hooks for sessions and connections of other workers. */
 void ingress_forward(void *worker, unsigned owner, const struct five_tuple *client, const void *data, size_t len);
 void ingress_deliver(void *worker, const struct five_tuple *client, const void *data, size_t len);

@@ -131,6 +131,7 @@ int worker_new(struct worker **out, unsigned number) {
     w->passing_on = -1;
     mailbox_listen(w->mail, &(struct mail_handlers){.take = ingress_take_mail, .done = ingress_mail_done, .ctx = w});
     loop_set_after_batch(w->loop, flush, w);
+    loop_set_waiter(w->loop, ingress_wait, w);
     *out = w;
     return 0;
 }
@@ -232,7 +233,7 @@ void worker_stop(struct worker *w) {
 
 static int open_udp(struct worker *w, struct addr *at, bool only_dtls) {
     static const struct udp_options options = {
-        .reuse_port = true, .receive_buffer = LISTENER_RECEIVE_BUFFER, .merge = true};
+        .reuse_port = true, .receive_buffer = LISTENER_RECEIVE_BUFFER, .merge = true, .waitable = true};
     if (w->listener_count == WORKER_LISTENERS_MAX) {
         return -ENOBUFS;
     }

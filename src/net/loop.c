@@ -13,10 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/timerfd.h>
-#include <time.h>
 #include <unistd.h>
 
 struct posted {
@@ -36,7 +34,9 @@ struct loop {
     void (*after_batch)(void *ctx);
     void *after_batch_ctx;
     struct gather gather;
-    unsigned datagrams; /* of this turn */
+    unsigned datagrams, of_one; /* of this turn */
+    unsigned (*wait)(void *ctx);
+    void *wait_ctx;
     int wake_fd;
     int timer_fd;
     _Atomic uint64_t last_turn_us;
@@ -174,9 +174,15 @@ void loop_free(struct loop *loop) {
     free(loop);
 }
 
-bool loop_took_datagrams(struct loop *loop, unsigned count) {
+void loop_set_waiter(struct loop *loop, unsigned (*wait)(void *ctx), void *ctx) {
+    loop->wait = wait;
+    loop->wait_ctx = ctx;
+}
+
+bool loop_took_datagrams(struct loop *loop, unsigned count, bool at_waiter) {
     loop->datagrams += count;
-    return loop->gather.pause_us > 0;
+    loop->of_one += at_waiter ? count : 0;
+    return loop->gather.on;
 }
 
 static uint64_t count_sleeps(void) {
@@ -184,31 +190,32 @@ static uint64_t count_sleeps(void) {
     return getrusage(RUSAGE_THREAD, &usage) == 0 ? (uint64_t)usage.ru_nvcsw : 0;
 }
 
-/* Waits a moment when that pays. Nothing is lost by it: sockets and the inbox stay readable. */
-static void gather(struct loop *loop) {
-    uint32_t pause_us = gather_turn(&loop->gather, loop->datagrams, loop->now_us, count_sleeps);
-    loop->datagrams = 0;
-    if (pause_us > 0) {
-        struct timespec pause = {.tv_nsec = (long)pause_us * 1000};
-        metrics_inc(METRIC_LOOP_PAUSES);
-        clock_nanosleep(CLOCK_MONOTONIC, 0, &pause, NULL);
+/* One turn: waits for what comes first, at all sockets or, when that pays, at the one the owner waits at. */
+static int turn(struct loop *loop) {
+    if (loop->gather.on && loop->wait(loop->wait_ctx) == 0) {
+        gather_end(&loop->gather);
     }
+    if (event_base_loop(loop->base, loop->gather.on ? EVLOOP_ONCE | EVLOOP_NONBLOCK : EVLOOP_ONCE) < 0) {
+        log_error("loop", "event loop failed", LF_TEXT("thread", loop->name), LF_ERROR(-errno));
+        return -EIO;
+    }
+    if (loop->after_batch) {
+        loop->after_batch(loop->after_batch_ctx);
+    }
+    atomic_store_explicit(&loop->last_turn_us, loop_refresh_now(loop), memory_order_relaxed);
+    if (loop->wait) {
+        gather_turn(&loop->gather, loop->datagrams, loop->of_one, loop->now_us, count_sleeps);
+    }
+    loop->datagrams = loop->of_one = 0;
+    return 0;
 }
 
 int loop_run(struct loop *loop) {
-    prctl(PR_SET_TIMERSLACK, 1UL); /* of this thread: a pause is as short as it is asked for */
-    while (!atomic_load_explicit(&loop->stopping, memory_order_relaxed)) {
-        if (event_base_loop(loop->base, EVLOOP_ONCE) < 0) {
-            log_error("loop", "event loop failed", LF_TEXT("thread", loop->name), LF_ERROR(-errno));
-            return -EIO;
-        }
-        if (loop->after_batch) {
-            loop->after_batch(loop->after_batch_ctx);
-        }
-        atomic_store_explicit(&loop->last_turn_us, loop_refresh_now(loop), memory_order_relaxed);
-        gather(loop);
+    int rc = 0;
+    while (rc == 0 && !atomic_load_explicit(&loop->stopping, memory_order_relaxed)) {
+        rc = turn(loop);
     }
-    return 0;
+    return rc;
 }
 
 static void noop(void *data) { (void)data; }

@@ -52,9 +52,12 @@ int loop_post(struct loop *loop, void (*fn)(void *data), const void *data, size_
  * that posts point to is freed, so that buffers on their way are not lost. */
 void loop_drain(struct loop *loop);
 
-/* Tells how many datagrams a handler has taken. True while the loop gathers (net/gather.h): turns are small then, and what
- * the datagrams have led to is better sent at once than after the turn. */
-bool loop_took_datagrams(struct loop *loop, unsigned count);
+/* Tells how many datagrams a handler has taken, and whether they came through the socket that the waiter waits at. True
+ * while the loop gathers (net/gather.h): turns are small then, and what the datagrams have led to is better sent at once
+ * than after the turn. */
+bool loop_took_datagrams(struct loop *loop, unsigned count, bool at_waiter);
+/* wait: waits at one socket, a few milliseconds at most, takes what comes and returns how many datagrams that were. */
+void loop_set_waiter(struct loop *loop, unsigned (*wait)(void *ctx), void *ctx);
 
 /* Called once after each batch of events, before the loop sleeps again: the place to flush what was queued.
  */

@@ -33,6 +33,7 @@ struct udp_options {
     bool reuse_port;    /* one socket per worker on the same address */
     int receive_buffer; /* bytes; 0: system default */
     int send_buffer;
+    bool waitable;      /* udp_io_wait will be called */
     bool merge;         /* let the kernel merge what comes in a row (UDP_GRO), where it can */
     bool report_errors; /* keep ICMP errors for udp_socket_next_error */
 };
@@ -69,6 +70,10 @@ void udp_io_free(struct udp_io *io);
  * that are queued by then stay until they are sent. Flushes first when the buffers are used up. Returns the count; 0 when
  * nothing was there or on errors of earlier sends (ICMP), which are counted. */
 unsigned udp_io_receive(struct udp_io *io, struct udp_socket *s, struct udp_packet **out);
+
+/* Waits until something comes, a few milliseconds at most: a tick or two of the kernel's. The socket was opened as waitable;
+ * nothing may be queued. Otherwise as udp_io_receive. */
+unsigned udp_io_wait(struct udp_io *io, struct udp_socket *s, struct udp_packet **out);
 
 /* Queues one datagram. data is borrowed until udp_io_flush: it lies in a received packet or in memory that
  * lives as long. from (its IP and scope) picks the source address on a wildcard socket; NULL otherwise. */

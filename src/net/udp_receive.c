@@ -97,10 +97,10 @@ static void reuse_arena(struct udp_io *io) {
     }
 }
 
-unsigned udp_io_receive(struct udp_io *io, struct udp_socket *s, struct udp_packet **out) {
+static unsigned receive(struct udp_io *io, struct udp_socket *s, struct udp_packet **out, int flags) {
     reuse_arena(io);
     struct mmsghdr *first = &io->in[io->arena_used];
-    int got = recvmmsg(s->fd, first, MESSAGES, MSG_DONTWAIT, NULL);
+    int got = recvmmsg(s->fd, first, MESSAGES, flags, NULL);
     if (got <= 0) {
         if (got < 0 && errno != EAGAIN && errno != EINTR) {
             metrics_inc(METRIC_UDP_RECEIVE_ERRORS);
@@ -115,4 +115,12 @@ unsigned udp_io_receive(struct udp_io *io, struct udp_socket *s, struct udp_pack
     }
     *out = io->packets;
     return count;
+}
+
+unsigned udp_io_receive(struct udp_io *io, struct udp_socket *s, struct udp_packet **out) {
+    return receive(io, s, out, MSG_DONTWAIT);
+}
+
+unsigned udp_io_wait(struct udp_io *io, struct udp_socket *s, struct udp_packet **out) {
+    return receive(io, s, out, MSG_WAITFORONE);
 }

@@ -1,12 +1,14 @@
 #include "net/udp.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/errqueue.h>
 #include <netinet/in.h>
 #include <netinet/ip.h>
 #include <netinet/udp.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 static int set_int(int fd, int level, int name, int value) {
@@ -21,6 +23,16 @@ static int set_fragmentation(int fd, int family, bool dont_fragment) {
     }
     /* As DONT, but that an error which tells an MTU is reported where errors are. */
     return set_int(fd, IPPROTO_IP, IP_MTU_DISCOVER, dont_fragment ? IP_PMTUDISC_DO : IP_PMTUDISC_OMIT);
+}
+
+/* All our calls say that they do not block, but for udp_io_wait. Its bound is a timer of ticks, not a precise one: that
+ * costs nothing, where a precise one would cost as much as a datagram. */
+static int set_waitable(int fd) {
+    struct timeval tick = {.tv_usec = 1000};
+    if (setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &tick, sizeof tick) < 0 || fcntl(fd, F_SETFL, 0) < 0) {
+        return -errno;
+    }
+    return 0;
 }
 
 static int set_options(int fd, const struct addr *bind_to, const struct udp_options *options) {
@@ -44,6 +56,9 @@ static int set_options(int fd, const struct addr *bind_to, const struct udp_opti
     }
     if (rc == 0 && options->send_buffer > 0) {
         rc = set_int(fd, SOL_SOCKET, SO_SNDBUF, options->send_buffer);
+    }
+    if (rc == 0 && options->waitable) {
+        rc = set_waitable(fd);
     }
     if (options->merge) {
         (void)set_int(fd, SOL_UDP, UDP_GRO, 1); /* an older kernel has no such option */

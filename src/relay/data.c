@@ -196,7 +196,7 @@ void relay_port_readable(evutil_socket_t fd, short events, void *arg) {
         }
     }
     relay_count_to_client(port->allocation, relayed, bytes);
-    if (loop_took_datagrams(port->relay->options.loop, count)) {
+    if (loop_took_datagrams(port->relay->options.loop, count, false)) {
         udp_io_flush(port->relay->options.io);
     }
 }

@@ -1,10 +1,18 @@
-/* A loop waits a moment only while datagrams come fast, one by one and evenly. */
+/* A loop waits at one socket alone only while datagrams come fast, one by one, and many of them through that one. */
 #include "net/gather.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <cmocka.h>
+
+enum { WORK_US = 5 }; /* per datagram */
+
+/* Datagrams that come in bursts, `gap_us` apart. */
+struct stream {
+    uint32_t burst, gap_us;
+    uint64_t next_us;
+};
 
 static struct gather g;
 static uint64_t now_us, slept;
@@ -24,87 +32,94 @@ static int setup(void **state) {
     return 0;
 }
 
-/* Bursts of so many datagrams that come `gap_us` apart: a thread that sleeps between them, pauses included. Returns the
- * share of turns that ended with a pause, in percent. */
-static unsigned traffic(uint32_t per_burst, uint32_t gap_us, uint32_t milliseconds) {
-    unsigned turns = 0, paused = 0;
-    uint64_t next_us = now_us + gap_us;
-    for (uint64_t end = now_us + milliseconds * 1000; now_us < end; turns++) {
-        uint32_t came = 0;
-        if (now_us < next_us) {
-            slept++; /* nothing there yet */
-            now_us = next_us;
-        }
-        for (; next_us <= now_us; next_us += gap_us) {
-            came += per_burst;
-        }
-        uint32_t pause_us = gather_turn(&g, came, now_us, sleeps);
-        slept += pause_us > 0;
-        now_us += pause_us;
-        paused += pause_us > 0;
+static uint32_t arrived(struct stream *s) {
+    uint32_t count = 0;
+    for (; s->next_us <= now_us; s->next_us += s->gap_us) {
+        count += s->burst;
     }
-    return paused * 100 / turns;
+    return count;
+}
+
+/* A thread with the one socket and others: returns the share of turns in which it gathered, in percent. */
+static unsigned traffic(struct stream one, struct stream others, uint32_t milliseconds) {
+    unsigned turns = 0, gathered = 0;
+    bool on = g.on;
+    one.next_us = now_us + one.gap_us;
+    others.next_us = now_us + others.gap_us / 2;
+    for (uint64_t end = now_us + milliseconds * 1000; now_us < end; turns++) {
+        uint64_t awaited = on || one.next_us < others.next_us ? one.next_us : others.next_us;
+        if (awaited > now_us) {
+            now_us = awaited;
+            slept++;
+        }
+        uint32_t of_one = arrived(&one), count = of_one + arrived(&others);
+        now_us += (uint64_t)count * WORK_US;
+        gathered += on;
+        on = gather_turn(&g, count, of_one, now_us, sleeps);
+    }
+    return gathered * 100 / turns;
+}
+
+/* Both directions alike, so many datagrams per second together, in bursts of so many. */
+static unsigned both_ways(uint32_t rate, uint32_t burst, uint32_t milliseconds) {
+    struct stream half = {.burst = burst, .gap_us = 2000000 * burst / rate};
+    return traffic(half, half, milliseconds);
 }
 
 static void fast_single_datagrams_are_gathered(void **state) {
     (void)state;
-    traffic(1, 16, 10);
-    assert_int_equal(traffic(1, 16, 1000), 100);
+    both_ways(60000, 1, 10);
+    assert_int_equal(both_ways(60000, 1, 1000), 100);
 }
 
-static void slow_ones_never_wait(void **state) {
+static void slow_ones_never_wait_for_others(void **state) {
     (void)state;
-    for (uint32_t gap_us = 20000; gap_us > 60; gap_us = gap_us * 2 / 3) {
-        assert_int_equal(traffic(1, gap_us, 1000), 0);
+    for (uint32_t rate = 100; rate < 2 * GATHER_RATE_MIN - 1000; rate = rate * 3 / 2) {
+        assert_int_equal(both_ways(rate, 1, 1000), 0);
     }
 }
 
-/* Twenty-five thousand a second: half of the pauses find nothing. It is tried now and then. */
-static void pauses_in_vain_end_and_are_rare_then(void **state) {
+static void bursts_never_wait_for_others(void **state) {
     (void)state;
-    traffic(1, 40, 1000);
-    unsigned share = traffic(1, 40, 10000);
-    assert_in_range(share, 0, 5);
+    assert_int_equal(both_ways(60000, 8, 1000), 0);
+    assert_int_equal(both_ways(100000, 16, 1000), 0);
 }
 
-static void bursts_never_wait(void **state) {
+/* Peers that send much to clients which say little: their datagrams would wait. */
+static void a_slow_socket_is_not_waited_at(void **state) {
     (void)state;
-    assert_int_equal(traffic(8, 133, 1000), 0);
-    assert_int_equal(traffic(16, 80, 1000), 0);
-    assert_int_equal(traffic(3, 50, 1000), 0);
+    struct stream one = {.burst = 1, .gap_us = 1000}, others = {.burst = 1, .gap_us = 16};
+    assert_int_equal(traffic(one, others, 1000), 0);
+}
+
+static void a_loop_that_never_sleeps_has_nothing_to_gain(void **state) {
+    (void)state;
+    assert_int_equal(both_ways(190000, 1, 1000), 0);
 }
 
 static void gathering_ends_with_the_traffic_that_it_is_for(void **state) {
     (void)state;
-    traffic(1, 16, 100);
-    traffic(8, 133, 10);
-    assert_int_equal(traffic(8, 133, 100), 0);
-    traffic(1, 16, 1000);
-    assert_int_equal(traffic(1, 16, 10), 100);
-    traffic(1, 100, 10);
-    assert_int_equal(traffic(1, 100, 100), 0);
+    both_ways(60000, 1, 100);
+    both_ways(10000, 1, 10);
+    assert_int_equal(both_ways(10000, 1, 100), 0);
+    both_ways(60000, 1, 10);
+    assert_int_equal(both_ways(60000, 1, 100), 100);
+    gather_end(&g);
+    assert_false(g.on);
 }
 
-static void the_first_datagram_after_a_silence_does_not_wait(void **state) {
+static void turns_without_datagrams_ask_for_nothing(void **state) {
     (void)state;
-    traffic(1, 16, 10);
-    assert_int_equal(traffic(1, 16, 10), 100);
-    now_us += 1000000;
-    assert_int_equal(gather_turn(&g, 1, now_us, sleeps), 0);
-}
-
-static void turns_without_datagrams_change_nothing(void **state) {
-    (void)state;
-    traffic(1, 16, 10);
     for (int i = 0; i < 1000; i++) {
-        assert_int_equal(gather_turn(&g, 0, now_us, sleeps), 0);
+        now_us += GATHER_WINDOW_US;
+        assert_false(gather_turn(&g, 0, 0, now_us, sleeps));
     }
-    assert_int_equal(traffic(1, 16, 1), 100);
+    assert_int_equal(asked, 0);
 }
 
 static void the_thread_is_asked_once_per_window(void **state) {
     (void)state;
-    traffic(1, 16, 1000);
+    both_ways(60000, 1, 1000);
     assert_in_range(asked, 1, 1000000 / GATHER_WINDOW_US + 1);
 }
 
@@ -113,12 +128,12 @@ static void the_thread_is_asked_once_per_window(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         T(fast_single_datagrams_are_gathered),
-        T(slow_ones_never_wait),
-        T(pauses_in_vain_end_and_are_rare_then),
-        T(bursts_never_wait),
+        T(slow_ones_never_wait_for_others),
+        T(bursts_never_wait_for_others),
+        T(a_slow_socket_is_not_waited_at),
+        T(a_loop_that_never_sleeps_has_nothing_to_gain),
         T(gathering_ends_with_the_traffic_that_it_is_for),
-        T(the_first_datagram_after_a_silence_does_not_wait),
-        T(turns_without_datagrams_change_nothing),
+        T(turns_without_datagrams_ask_for_nothing),
         T(the_thread_is_asked_once_per_window),
     };
     return cmocka_run_group_tests_name("net/gather", tests, NULL, NULL);

@@ -1,5 +1,6 @@
 #include "net/udp.h"
 
+#include "base/clock.h"
 #include "base/metrics.h"
 
 #include <errno.h>
@@ -276,6 +277,25 @@ static void what_is_queued_after_a_flush_within_a_batch_is_sent_unchanged(void *
     close_pair(&p);
 }
 
+static void waiting_at_a_socket_ends_with_a_datagram_or_soon(void **state) {
+    (void)state;
+    struct udp_socket s;
+    struct udp_io *io = udp_io_new();
+    struct udp_packet *packets;
+    struct addr at = parse("127.0.0.1:0");
+    assert_int_equal(udp_socket_open(&s, &at, &(struct udp_options){.waitable = true}), 0);
+    uint64_t began_us = clock_now_us();
+    assert_int_equal(udp_io_wait(io, &s, &packets), 0);
+    assert_true(clock_now_us() - began_us < 1000000);
+    assert_int_equal(udp_io_receive(io, &s, &packets), 0); /* this one does not wait */
+    udp_io_send(io, &s, "a", 1, &s.local, NULL);
+    udp_io_send(io, &s, "b", 1, &s.local, NULL);
+    udp_io_flush(io);
+    assert_int_equal(udp_io_wait(io, &s, &packets), 2);
+    udp_socket_close(&s);
+    udp_io_free(io);
+}
+
 static void a_taken_port_is_an_error(void **state) {
     (void)state;
     struct pair p;
@@ -337,6 +357,7 @@ int main(void) {
         cmocka_unit_test(a_wildcard_socket_knows_and_keeps_the_local_address),
         cmocka_unit_test(many_destinations_from_one_socket_all_get_theirs),
         cmocka_unit_test(what_is_queued_after_a_flush_within_a_batch_is_sent_unchanged),
+        cmocka_unit_test(waiting_at_a_socket_ends_with_a_datagram_or_soon),
         cmocka_unit_test(a_taken_port_is_an_error),
         cmocka_unit_test(icmp_errors_are_read_and_cost_no_other_datagram),
     };
