@@ -35,16 +35,22 @@ SECRET = "a-secret-for-tests-only"
 READY_TIMEOUT_S = 15
 
 
+_given = set()
+
+
 def free_port(host="127.0.0.1", count=1):
-    """The first of `count` ports free for UDP and TCP, below the kernel's ephemeral range."""
+    """The first of `count` ports free for UDP and TCP, below the kernel's ephemeral range; none is given twice."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     for _ in range(200):
         first = random.SystemRandom().randrange(10000, 32000)
+        if _given.intersection(range(first, first + count)):
+            continue
         try:
             for port in range(first, first + count):
                 for kind in (socket.SOCK_DGRAM, socket.SOCK_STREAM):
                     with socket.socket(family, kind) as s:
                         s.bind((host, port))
+            _given.update(range(first, first + count))
             return first
         except OSError:
             continue
