@@ -86,6 +86,9 @@ struct srtp_transform {
     int (*open)(struct srtp_session *s, struct srtp_work *work);
 };
 
+/* Runs the cipher, whose IV is set, over the pieces, to where the text stands in the packet. */
+bool srtp_cipher_pieces(const struct srtp_key *key, const struct srtp_work *work);
+
 extern const struct srtp_transform srtp_transform_cm, srtp_transform_gcm;
 
 /* Derives the session keys from a master key (SRTP_KEY_BYTES) and its salt (SRTP_SALT_BYTES, zero-padded for GCM),

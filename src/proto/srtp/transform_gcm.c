@@ -27,16 +27,7 @@ static bool begin(const struct srtp_key *key, const struct srtp_work *work) {
 }
 
 static bool run(const struct srtp_key *key, const struct srtp_work *work) {
-    uint8_t *out = work->packet + work->clear_len;
-    bool ok = begin(key, work);
-    for (size_t i = 0; ok && i < SRTP_PIECES_MAX; i++) {
-        int done = 0;
-        if (work->pieces[i].len > 0) {
-            ok = EVP_CipherUpdate(key->cipher, out, &done, work->pieces[i].data, (int)work->pieces[i].len) == 1;
-            out += work->pieces[i].len;
-        }
-    }
-    return ok;
+    return begin(key, work) && srtp_cipher_pieces(key, work);
 }
 
 static int seal(struct srtp_session *s, struct srtp_work *work) {
